@@ -1,0 +1,614 @@
+// Isolates, their snapshot, and the messages in and out of them. The guard's part of
+// the bridge is guard.cc.
+#include "cell.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace v8;
+
+namespace {
+
+Platform* host;  // threads and task queues for V8; lives as long as the process
+
+constexpr int kMaxArgs = 16;
+
+// post(op, id, ...args): appends one message to the outgoing batch.
+void Post(const FunctionCallbackInfo<Value>& info) {
+  Isolate* iso = info.GetIsolate();
+  nano_cell* c = Cell(iso);
+  if (c->out.size() > c->limit) {
+    iso->ThrowException(Exception::RangeError(Text(iso, "too much output at once")));
+    return;
+  }
+  uint32_t op = 0, id = 0;
+  Local<Context> ctx = iso->GetCurrentContext();
+  if (info.Length() < 2 || !info[0]->Uint32Value(ctx).To(&op) || !info[1]->Uint32Value(ctx).To(&id)) {
+    return;
+  }
+  Writer w(c->out);
+  int argc = info.Length() - 2 < kMaxArgs ? info.Length() - 2 : kMaxArgs;
+  w.Begin(uint8_t(op), uint8_t(argc), id);
+  for (int i = 0; i < argc; i++) w.Append(iso, info[i + 2]);
+  w.End();
+}
+
+void Utf8Encode(const FunctionCallbackInfo<Value>& info) {
+  Isolate* iso = info.GetIsolate();
+  Local<String> s;
+  if (!info[0]->ToString(iso->GetCurrentContext()).ToLocal(&s)) return;
+  size_t n = s->Utf8LengthV2(iso);
+  auto store = NewStore(iso, n);
+  if (!store) return;
+  if (n) s->WriteUtf8V2(iso, static_cast<char*>(store->Data()), n, String::WriteFlags::kReplaceInvalidUtf8);
+  info.GetReturnValue().Set(Uint8Array::New(ArrayBuffer::New(iso, std::move(store)), 0, n));
+}
+
+// A view's or a buffer's memory, as long as nothing else runs. False for other values.
+bool Contents(Local<Value> v, uint8_t** data, size_t* size) {
+  if (v->IsArrayBufferView()) {
+    auto view = v.As<ArrayBufferView>();
+    *size = view->ByteLength();
+    *data = static_cast<uint8_t*>(view->Buffer()->Data()) + view->ByteOffset();
+    return true;
+  }
+  if (v->IsArrayBuffer()) {
+    *size = v.As<ArrayBuffer>()->ByteLength();
+    *data = static_cast<uint8_t*>(v.As<ArrayBuffer>()->Data());
+    return true;
+  }
+  if (v->IsSharedArrayBuffer()) {
+    *size = v.As<SharedArrayBuffer>()->ByteLength();
+    *data = static_cast<uint8_t*>(v.As<SharedArrayBuffer>()->Data());
+    return true;
+  }
+  return false;
+}
+
+void SetString(const FunctionCallbackInfo<Value>& info, MaybeLocal<String> s) {
+  Local<String> r;
+  if (s.ToLocal(&r)) {
+    info.GetReturnValue().Set(r);
+    return;
+  }
+  // Longer than V8's strings can be; it may not have thrown.
+  Isolate* iso = info.GetIsolate();
+  iso->ThrowException(Exception::RangeError(Text(iso, "Invalid string length")));
+}
+
+bool ValidUtf8(const uint8_t* p, size_t n) {
+  const uint8_t* end = p + n;
+  while (p < end) {
+    if (end - p >= 8) {
+      uint64_t w;
+      memcpy(&w, p, 8);
+      if (!(w & 0x8080808080808080ull)) {
+        p += 8;
+        continue;
+      }
+    }
+    uint8_t b = *p;
+    if (b < 0x80) {
+      p++;
+      continue;
+    }
+    int more;
+    uint8_t lo = 0x80, hi = 0xBF;  // of the second byte; The Unicode Standard, table 3-7
+    if (b >= 0xC2 && b <= 0xDF) {
+      more = 1;
+    } else if (b >= 0xE0 && b <= 0xEF) {
+      more = 2;
+      if (b == 0xE0) lo = 0xA0;
+      if (b == 0xED) hi = 0x9F;
+    } else if (b >= 0xF0 && b <= 0xF4) {
+      more = 3;
+      if (b == 0xF0) lo = 0x90;
+      if (b == 0xF4) hi = 0x8F;
+    } else {
+      return false;
+    }
+    if (end - p <= more || p[1] < lo || p[1] > hi) return false;
+    for (int i = 2; i <= more; i++)
+      if ((p[i] & 0xC0) != 0x80) return false;
+    p += more + 1;
+  }
+  return true;
+}
+
+void Utf8Decode(const FunctionCallbackInfo<Value>& info) {
+  Isolate* iso = info.GetIsolate();
+  uint8_t* p;
+  size_t n;
+  if (!Contents(info[0], &p, &n)) return;
+  if (info[1]->IsTrue() && !ValidUtf8(p, n)) {
+    iso->ThrowException(Exception::TypeError(Text(iso, "The encoded data was not valid for encoding utf-8")));
+    return;
+  }
+  if (n > String::kMaxLength) return SetString(info, MaybeLocal<String>());
+  SetString(info, String::NewFromUtf8(iso, reinterpret_cast<char*>(p), NewStringType::kNormal, int(n)));
+}
+
+void Utf8Length(const FunctionCallbackInfo<Value>& info) {
+  if (info[0]->IsString())
+    info.GetReturnValue().Set(double(info[0].As<String>()->Utf8LengthV2(info.GetIsolate())));
+}
+
+// encodeInto(string, view): what was read · 2³² + what was written.
+void EncodeInto(const FunctionCallbackInfo<Value>& info) {
+  Isolate* iso = info.GetIsolate();
+  uint8_t* p;
+  size_t n, read = 0;
+  if (!info[0]->IsString() || !Contents(info[1], &p, &n)) return;
+  size_t written = n == 0 ? 0 : info[0].As<String>()->WriteUtf8V2(iso, reinterpret_cast<char*>(p), n,
+                                                     String::WriteFlags::kReplaceInvalidUtf8, &read);
+  info.GetReturnValue().Set(double(read) * 4294967296.0 + double(written));
+}
+
+void Latin1Decode(const FunctionCallbackInfo<Value>& info) {
+  uint8_t* p;
+  size_t n;
+  if (!Contents(info[0], &p, &n)) return;
+  if (n > String::kMaxLength) return SetString(info, MaybeLocal<String>());
+  SetString(info, String::NewFromOneByte(info.GetIsolate(), p, NewStringType::kNormal, int(n)));
+}
+
+void Random(const FunctionCallbackInfo<Value>& info) {
+  uint8_t* p;
+  size_t n;
+  if (Contents(info[0], &p, &n)) FillRandom(p, n);
+}
+
+void Now(const FunctionCallbackInfo<Value>& info) {
+  // Whole microseconds: finer clocks are what timing attacks want.
+  info.GetReturnValue().Set(double((Monotonic() - kStarted) / 1000) / 1000);
+}
+
+void SetContext(const FunctionCallbackInfo<Value>& info) {
+  info.GetIsolate()->SetContinuationPreservedEmbedderData(info[0]);
+}
+
+void GetContext(const FunctionCallbackInfo<Value>& info) {
+  info.GetReturnValue().Set(info.GetIsolate()->GetContinuationPreservedEmbedderData());
+}
+
+void Blame(const FunctionCallbackInfo<Value>& info) {
+  if (info[0]->IsUint32()) Cell(info.GetIsolate())->blame.store(info[0].As<Uint32>()->Value());
+}
+
+void PromiseState(const FunctionCallbackInfo<Value>& info) {
+  if (!info[0]->IsPromise()) return;
+  Isolate* iso = info.GetIsolate();
+  auto p = info[0].As<Promise>();
+  Local<Value> pair[] = {Integer::New(iso, int(p->State())), Undefined(iso)};
+  if (p->State() != Promise::kPending) pair[1] = p->Result();
+  info.GetReturnValue().Set(Array::New(iso, pair, 2));
+}
+
+void ProxyTarget(const FunctionCallbackInfo<Value>& info) {
+  if (info[0]->IsProxy()) info.GetReturnValue().Set(info[0].As<Proxy>()->GetTarget());
+}
+
+// Cloner says no to what has no plain form, in the words of the HTML standard.
+class Cloner : public ValueSerializer::Delegate {
+ public:
+  explicit Cloner(Isolate* iso) : iso_(iso) {}
+  void ThrowDataCloneError(Local<String> message) override {
+    Local<Value> e = Exception::Error(message);
+    Local<Context> ctx = iso_->GetCurrentContext();
+    e.As<Object>()->Set(ctx, Text(iso_, "name"), Text(iso_, "DataCloneError")).FromMaybe(false);
+    iso_->ThrowException(e);
+  }
+
+ private:
+  Isolate* iso_;
+};
+
+// structuredClone(value, buffers): the buffers are transferred: detached here.
+void StructuredClone(const FunctionCallbackInfo<Value>& info) {
+  Isolate* iso = info.GetIsolate();
+  Local<Context> ctx = iso->GetCurrentContext();
+  Cloner cloner(iso);
+  ValueSerializer ser(iso, &cloner);
+  std::vector<std::shared_ptr<BackingStore>> moved;
+  std::vector<Local<ArrayBuffer>> buffers;
+  if (info[1]->IsArray()) {
+    auto list = info[1].As<Array>();
+    for (uint32_t i = 0; i < list->Length(); i++) {
+      Local<Value> v;
+      if (!list->Get(ctx, i).ToLocal(&v)) return;
+      if (!v->IsArrayBuffer()) continue;
+      auto b = v.As<ArrayBuffer>();
+      if (!b->IsDetachable() || b->WasDetached()) {
+        cloner.ThrowDataCloneError(Text(iso, "An ArrayBuffer is detached and could not be cloned."));
+        return;
+      }
+      ser.TransferArrayBuffer(uint32_t(buffers.size()), b);
+      buffers.push_back(b);
+    }
+  }
+  ser.WriteHeader();
+  if (!ser.WriteValue(ctx, info[0]).FromMaybe(false)) return;
+  for (auto& b : buffers) {
+    moved.push_back(b->GetBackingStore());
+    if (b->Detach(Local<Value>()).IsNothing()) return;
+  }
+  auto bytes = ser.Release();
+  ValueDeserializer de(iso, bytes.first, bytes.second);
+  for (uint32_t i = 0; i < moved.size(); i++) de.TransferArrayBuffer(i, ArrayBuffer::New(iso, moved[i]));
+  Local<Value> out;
+  if (de.ReadHeader(ctx).FromMaybe(false) && de.ReadValue(ctx).ToLocal(&out)) info.GetReturnValue().Set(out);
+  free(bytes.first);
+}
+
+struct Native {
+  const char* name;
+  FunctionCallback call;
+};
+
+const Native kNatives[] = {
+    {"post", Post},
+    {"utf8Encode", Utf8Encode},
+    {"utf8Decode", Utf8Decode},
+    {"utf8Length", Utf8Length},
+    {"encodeInto", EncodeInto},
+    {"latin1Decode", Latin1Decode},
+    {"random", Random},
+    {"now", Now},
+    {"setContext", SetContext},
+    {"getContext", GetContext},
+    {"blame", Blame},
+    {"promiseState", PromiseState},
+    {"proxyTarget", ProxyTarget},
+    {"structuredClone", StructuredClone},
+};
+
+// A snapshot names C++ functions by their place in this list.
+const intptr_t* References() {
+  static const std::vector<intptr_t> list = [] {
+    std::vector<intptr_t> l;
+    for (auto& n : kNatives) l.push_back(reinterpret_cast<intptr_t>(n.call));
+    l.push_back(0);
+    return l;
+  }();
+  return list.data();
+}
+
+// Message and stack of what was caught, for people: "TypeError: x\n    at f (…)".
+std::string Describe(Isolate* iso, TryCatch& caught) {
+  Local<Context> ctx = iso->GetCurrentContext();
+  Local<Value> stack;
+  // Asking for the stack or the text may run the app's code; what that throws is dropped.
+  TryCatch inner(iso);
+  std::string text;
+  auto add = [&](Local<Value> v) {
+    String::Utf8Value s(iso, v);
+    if (*s) text.append(*s, s.length());
+  };
+  if (caught.StackTrace(ctx).ToLocal(&stack) && stack->IsString() && stack.As<String>()->Length() > 0) {
+    add(stack);
+  } else if (!caught.Exception().IsEmpty()) {
+    add(caught.Exception());
+  }
+  Local<v8::Message> m = caught.Message();
+  if (!m.IsEmpty() && text.find("\n    at ") == std::string::npos) {  // a syntax error has its place here only
+    text += "\n    at ";
+    add(m->GetScriptResourceName());
+    text += ":" + std::to_string(m->GetLineNumber(ctx).FromMaybe(0)) + ":" +
+            std::to_string(m->GetStartColumn(ctx).FromMaybe(0) + 1);
+  }
+  return text;
+}
+
+int Failed(nano_cell* c, TryCatch& caught) {
+  if (caught.HasTerminated() || c->iso->IsExecutionTerminating()) return NANO_TERMINATED;
+  c->error = Describe(c->iso, caught);
+  return NANO_THROWN;
+}
+
+// Rejections are noted while JavaScript runs and judged after the microtasks.
+void OnRejection(PromiseRejectMessage m) {
+  auto event = m.GetEvent();
+  if (event != kPromiseRejectWithNoHandler && event != kPromiseHandlerAddedAfterReject) return;
+  Isolate* iso = Isolate::GetCurrent();
+  nano_cell* c = Cell(iso);
+  if (!c || c->rejection.IsEmpty() || iso->IsExecutionTerminating()) return;
+  HandleScope scope(iso);
+  TryCatch caught(iso);
+  Local<Value> args[] = {Integer::New(iso, event == kPromiseRejectWithNoHandler ? 0 : 1), m.GetPromise(),
+                         event == kPromiseRejectWithNoHandler ? m.GetValue() : Local<Value>(Undefined(iso))};
+  c->rejected = !c->rejection.Get(iso)->Call(iso->GetCurrentContext(), Undefined(iso), 3, args).IsEmpty() || c->rejected;
+}
+
+MaybeLocal<Promise> OnDynamicImport(Local<Context> ctx, Local<Data>, Local<Value>, Local<String> name,
+                                    Local<FixedArray>) {
+  Isolate* iso = Isolate::GetCurrent();
+  Local<Promise::Resolver> r;
+  if (!Promise::Resolver::New(ctx).ToLocal(&r)) return MaybeLocal<Promise>();
+  Local<String> text = String::Concat(iso, Text(iso, "cannot import at run time, only what the bundler could see: "), name);
+  r->Reject(ctx, Exception::TypeError(text)).FromMaybe(false);
+  return r->GetPromise();
+}
+
+MaybeLocal<Module> OnImport(Local<Context> ctx, Local<String> name, Local<FixedArray>, Local<Module>) {
+  Isolate* iso = Isolate::GetCurrent();
+  iso->ThrowException(Exception::TypeError(String::Concat(iso, Text(iso, "cannot import "), name)));
+  return MaybeLocal<Module>();
+}
+
+void OnImportMeta(Local<Context> ctx, Local<Module>, Local<Object> meta) {
+  Isolate* iso = Isolate::GetCurrent();
+  meta->CreateDataProperty(ctx, Text(iso, "url"), Text(iso, "file:///worker.js")).FromMaybe(false);
+}
+
+// Runs the microtasks, tells JavaScript of promises that stayed rejected.
+bool Checkpoint(nano_cell* c, Local<Context> ctx) {
+  c->iso->PerformMicrotaskCheckpoint();
+  for (int round = 0; c->rejected && !c->iso->IsExecutionTerminating() && round < 8; round++) {
+    c->rejected = false;
+    Local<Value> args[] = {Integer::New(c->iso, 8), Integer::New(c->iso, 0)};
+    if (c->dispatch.Get(c->iso)->Call(ctx, Undefined(c->iso), 2, args).IsEmpty()) break;
+    c->iso->PerformMicrotaskCheckpoint();
+  }
+  return !c->iso->IsExecutionTerminating();
+}
+
+// Calls dispatch(6, 0, namespace, env, name): finds the handler.
+int Announce(nano_cell* c, Local<Context> ctx) {
+  Isolate* iso = c->iso;
+  TryCatch caught(iso);
+  Local<String> env, name;
+  if (!String::NewFromUtf8(iso, c->env.data(), NewStringType::kNormal, int(c->env.size())).ToLocal(&env) ||
+      !String::NewFromUtf8(iso, c->name.data(), NewStringType::kNormal, int(c->name.size())).ToLocal(&name))
+    return Failed(c, caught);
+  Local<Value> args[] = {Integer::New(iso, 6), Integer::New(iso, 0), c->module.Get(iso)->GetModuleNamespace(), env, name};
+  Local<Value> r;
+  if (!c->dispatch.Get(iso)->Call(ctx, Undefined(iso), 5, args).ToLocal(&r)) return Failed(c, caught);
+  if (!Checkpoint(c, ctx)) return NANO_TERMINATED;
+  return NANO_OK;
+}
+
+int Settle(nano_cell* c, Local<Context> ctx) {
+  auto promise = c->loading.Get(c->iso);
+  switch (promise->State()) {
+    case Promise::kPending:
+      return NANO_PENDING;
+    case Promise::kFulfilled:
+      c->loading.Reset();
+      return Announce(c, ctx);
+    default: {
+      c->loading.Reset();
+      TryCatch caught(c->iso);
+      c->iso->ThrowException(promise->Result());
+      return Failed(c, caught);
+    }
+  }
+}
+
+}  // namespace
+
+const uint64_t kStarted = Monotonic();
+
+extern "C" {
+
+void nano_init(const char* flags) {
+  V8::SetFlagsFromString(flags);
+  host = platform::NewDefaultPlatform().release();
+  V8::InitializePlatform(host);
+  V8::Initialize();
+  GuardProcess();
+}
+
+nano_bytes nano_snapshot(const char* prelude, size_t size, char** error) {
+  *error = nullptr;
+  nano_cell cell(UINT64_MAX, 0);
+  Isolate::CreateParams params;
+  params.array_buffer_allocator = &cell.allocator;
+  params.external_references = References();
+  SnapshotCreator creator(params);
+  Isolate* iso = creator.GetIsolate();
+  cell.iso = iso;
+  iso->SetData(0, &cell);
+  {
+    HandleScope scope(iso);
+    Local<Context> ctx = Context::New(iso);
+    Context::Scope in(ctx);
+    TryCatch caught(iso);
+    Local<Object> native = Object::New(iso);
+    for (auto& n : kNatives) {
+      Local<Function> f = FunctionTemplate::New(iso, n.call, {}, {}, 0, ConstructorBehavior::kThrow)
+                              ->GetFunction(ctx).ToLocalChecked();
+      f->SetName(Text(iso, n.name));
+      native->Set(ctx, Text(iso, n.name), f).Check();
+    }
+    Local<String> source;
+    Local<Script> script;
+    Local<Value> make, dispatch = Undefined(iso), rejection;
+    Local<Value> args[] = {native};
+    ScriptOrigin origin(Text(iso, "nano:prelude"));
+    bool ok = String::NewFromUtf8(iso, prelude, NewStringType::kNormal, int(size)).ToLocal(&source) &&
+              Script::Compile(ctx, source, &origin).ToLocal(&script) && script->Run(ctx).ToLocal(&make) &&
+              make->IsFunction() && make.As<Function>()->Call(ctx, Undefined(iso), 1, args).ToLocal(&dispatch);
+    if (ok) {
+      iso->PerformMicrotaskCheckpoint();
+      ok = dispatch->IsFunction() && dispatch.As<Object>()->Get(ctx, Text(iso, "rejection")).ToLocal(&rejection);
+    }
+    if (!ok) {
+      std::string text = caught.HasCaught() ? Describe(iso, caught) : "its value is not a function (native) => dispatch";
+      *error = strdup(text.c_str());
+    } else {
+      creator.AddData(ctx, dispatch.As<Function>());
+      creator.AddData(ctx, rejection);
+    }
+    creator.SetDefaultContext(ctx);
+  }
+  StartupData blob = creator.CreateBlob(SnapshotCreator::FunctionCodeHandling::kKeep);
+  if (*error) {
+    delete[] blob.data;
+    return {nullptr, 0};
+  }
+  return {reinterpret_cast<const uint8_t*>(blob.data), size_t(blob.raw_size)};
+}
+
+nano_cell* nano_new(nano_bytes snapshot, uint64_t limit, uint64_t id) {
+  auto c = new nano_cell(limit, id);
+  c->blob.data = reinterpret_cast<const char*>(snapshot.data);
+  c->blob.raw_size = int(snapshot.size);
+  Isolate::CreateParams params;
+  params.array_buffer_allocator = &c->allocator;
+  params.snapshot_blob = &c->blob;
+  params.external_references = References();
+  params.constraints.ConfigureDefaultsFromHeapSize(0, limit);
+  c->iso = Isolate::Allocate();
+  c->iso->SetData(0, c);
+  GuardIsolate(c);
+  Isolate::Initialize(c->iso, params);
+  Enter in(c);
+  c->iso->SetMicrotasksPolicy(MicrotasksPolicy::kExplicit);
+  c->iso->SetCaptureStackTraceForUncaughtExceptions(true, 20);
+  c->iso->SetPromiseRejectCallback(OnRejection);
+  c->iso->SetHostImportModuleDynamicallyCallback(OnDynamicImport);
+  c->iso->SetHostInitializeImportMetaObjectCallback(OnImportMeta);
+  Local<Context> ctx = Context::New(c->iso);
+  c->context.Reset(c->iso, ctx);
+  Context::Scope scope(ctx);
+  c->dispatch.Reset(c->iso, ctx->GetDataFromSnapshotOnce<Function>(0).ToLocalChecked());
+  Local<Value> rejection;
+  if (ctx->GetDataFromSnapshotOnce<Value>(1).ToLocal(&rejection) && rejection->IsFunction())
+    c->rejection.Reset(c->iso, rejection.As<Function>());
+  return c;
+}
+
+int nano_load(nano_cell* c, const char* source, size_t size, const char* name, size_t name_size, const char* env,
+              size_t env_size, nano_bytes cache, int* cache_rejected) {
+  Enter in(c);
+  Slice slice(c, 0);
+  Isolate* iso = c->iso;
+  Local<Context> ctx = c->context.Get(iso);
+  Context::Scope scope(ctx);
+  TryCatch caught(iso);
+  c->env.assign(env, env_size);
+  c->name.assign(name, name_size);
+  Local<String> text, origin_name;
+  if (size > String::kMaxLength ||
+      !String::NewFromUtf8(iso, source, NewStringType::kNormal, int(size)).ToLocal(&text) ||
+      !String::NewFromUtf8(iso, name, NewStringType::kNormal, int(name_size)).ToLocal(&origin_name))
+    return Failed(c, caught);
+  ScriptOrigin origin(origin_name, 0, 0, false, -1, Local<Value>(), false, false, true);
+  ScriptCompiler::CachedData* data = nullptr;
+  if (cache.size) data = new ScriptCompiler::CachedData(cache.data, int(cache.size));
+  ScriptCompiler::Source src(text, origin, data);
+  Local<Module> module;
+  auto options = data ? ScriptCompiler::kConsumeCodeCache : ScriptCompiler::kNoCompileOptions;
+  if (!ScriptCompiler::CompileModule(iso, &src, options).ToLocal(&module)) return Failed(c, caught);
+  *cache_rejected = data && src.GetCachedData()->rejected;
+  c->module.Reset(iso, module);
+  if (!module->InstantiateModule(ctx, OnImport).FromMaybe(false)) return Failed(c, caught);
+  Local<Value> result;
+  if (!module->Evaluate(ctx).ToLocal(&result)) return Failed(c, caught);
+  if (!Checkpoint(c, ctx)) return NANO_TERMINATED;
+  c->loading.Reset(iso, result.As<Promise>());
+  return Settle(c, ctx);
+}
+
+int nano_settle(nano_cell* c) {
+  Enter in(c);
+  Slice slice(c, 0);
+  Local<Context> ctx = c->context.Get(c->iso);
+  Context::Scope scope(ctx);
+  return Settle(c, ctx);
+}
+
+nano_bytes nano_cache(nano_cell* c) {
+  Enter in(c);
+  Context::Scope scope(c->context.Get(c->iso));
+  std::unique_ptr<ScriptCompiler::CachedData> data(
+      ScriptCompiler::CreateCodeCache(c->module.Get(c->iso)->GetUnboundModuleScript()));
+  if (!data) return {nullptr, 0};
+  c->cache.assign(data->data, data->data + data->length);
+  return {c->cache.data(), c->cache.size()};
+}
+
+int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed) {
+  Enter enter(c);
+  Isolate* iso = c->iso;
+  Local<Context> ctx = c->context.Get(iso);
+  Context::Scope scope(ctx);
+  Local<Function> dispatch = c->dispatch.Get(iso);
+  Local<Value> undefined = Undefined(iso);
+  c->out.clear();
+  c->error.clear();
+  c->begun.store(0);
+  Reader r(in, size);
+  uint64_t deadline = Monotonic() + budget;
+  int status = NANO_OK;
+  while (status == NANO_OK && r.More()) {
+    HandleScope handles(iso);
+    Local<Value> argv[kMaxArgs + 2];
+    uint32_t id;
+    bool whole;
+    int argc = r.Next(iso, argv, kMaxArgs + 2, &id, &whole);
+    if (!whole) {  // no memory for an argument: the isolate is over its limit
+      c->Terminate(NANO_WHY_MEMORY);
+      status = NANO_TERMINATED;
+      break;
+    }
+    Slice slice(c, id);
+    c->begun.store(r.Offset());
+    TryCatch caught(iso);
+    Local<Value> result;
+    if (!dispatch->Call(ctx, undefined, argc, argv).ToLocal(&result)) {
+      status = Failed(c, caught);
+      if (status == NANO_THROWN) {  // the prelude lets nothing through but what breaks it
+        Writer(c->out).Unhandled(id, c->error);
+        status = NANO_OK;
+      }
+    }
+    if (status == NANO_OK && !Checkpoint(c, ctx)) status = NANO_TERMINATED;
+    if (Monotonic() > deadline) break;
+  }
+  if (status == NANO_OK) {
+    Slice slice(c, 0);
+    while (!iso->IsExecutionTerminating() && platform::PumpMessageLoop(host, iso)) {
+    }
+    if (!Checkpoint(c, ctx)) status = NANO_TERMINATED;
+  }
+  c->allocator.Sync(iso);
+  *consumed = r.Offset();
+  return status;
+}
+
+nano_bytes nano_out(nano_cell* c) { return {c->out.data(), c->out.size()}; }
+
+nano_bytes nano_error(nano_cell* c) {
+  return {reinterpret_cast<const uint8_t*>(c->error.data()), c->error.size()};
+}
+
+nano_stats nano_measure(nano_cell* c) {
+  Enter in(c);
+  HeapStatistics h;
+  c->iso->GetHeapStatistics(&h);
+  return {h.used_heap_size(), h.total_heap_size(), h.heap_size_limit(), h.external_memory(), c->allocator.Held(),
+          h.malloced_memory()};
+}
+
+void nano_collect(nano_cell* c) {
+  Enter in(c);
+  c->iso->LowMemoryNotification();
+  std::vector<uint8_t>().swap(c->out);
+}
+
+void nano_dispose(nano_cell* c) {
+  {
+    Enter in(c);
+    c->iso->CancelTerminateExecution();
+    c->context.Reset();
+    c->dispatch.Reset();
+    c->rejection.Reset();
+    c->module.Reset();
+    c->loading.Reset();
+  }
+  platform::NotifyIsolateShutdown(host, c->iso);
+  c->iso->Dispose();
+  delete c;
+}
+}

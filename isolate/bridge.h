@@ -1,0 +1,86 @@
+// The seam between Go and V8: C functions over one opaque struct an isolate.
+#ifndef NANO_BRIDGE_H
+#define NANO_BRIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nano_cell nano_cell;
+
+// What a call into V8 ended with.
+enum {
+  NANO_OK = 0,
+  NANO_THROWN = 1,      // nano_error has the message and the stack
+  NANO_TERMINATED = 2,  // ended by nano_terminate or by the heap limit
+  NANO_PENDING = 3,     // nano_load: the module awaits something at top level
+};
+
+// Why the cell was terminated, as far as the bridge knows.
+enum { NANO_WHY_NONE = 0, NANO_WHY_CPU = 1, NANO_WHY_MEMORY = 2, NANO_WHY_CLOSED = 3 };
+
+typedef struct {
+  uint64_t heap_used, heap_total, heap_limit, external, buffers, malloced;
+} nano_stats;
+
+// A stretch of memory that belongs to the callee: valid until the next call with the
+// same cell (nano_bytes of a snapshot: for ever).
+typedef struct {
+  const uint8_t* data;
+  size_t size;
+} nano_bytes;
+
+// nano_init starts V8; once a process.
+void nano_init(const char* flags);
+
+// nano_snapshot evaluates the prelude and returns a start-up snapshot, or no data and
+// the reason in *error (malloc'ed).
+nano_bytes nano_snapshot(const char* prelude, size_t size, char** error);
+
+// nano_new makes an isolate with its context. limit is the most that its heap and its
+// array buffers may hold, in bytes; id comes back in nanoPark.
+nano_cell* nano_new(nano_bytes snapshot, uint64_t limit, uint64_t id);
+
+// nano_load evaluates the app's module. When it returns NANO_OK the handler was found.
+int nano_load(nano_cell*, const char* source, size_t size, const char* name, size_t name_size,
+              const char* env, size_t env_size, nano_bytes cache, int* cache_rejected);
+
+// nano_settle finishes a load that was NANO_PENDING, if the module is through.
+int nano_settle(nano_cell*);
+
+// nano_cache serialises the compiled module, with the functions compiled so far.
+nano_bytes nano_cache(nano_cell*);
+
+// nano_tick delivers messages until all are delivered, the budget (ns, wall clock) is
+// spent or the isolate is terminated. *consumed counts bytes of whole messages that
+// were begun. What JavaScript posted is in nano_out.
+int nano_tick(nano_cell*, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed);
+
+nano_bytes nano_out(nano_cell*);
+nano_bytes nano_error(nano_cell*);
+
+// The rest may be called from any thread while the cell runs.
+
+// nano_slice tells the message that runs now: 0 when none does, else a number that
+// grows by one a message; *blame the request it runs for, *thread the kernel's id of
+// its thread, *begun how many bytes of the batch were begun, *since when (ns, monotonic).
+uint64_t nano_slice(nano_cell*, uint32_t* blame, int* thread, size_t* begun, uint64_t* since);
+void nano_terminate(nano_cell*, int why);
+int nano_why(nano_cell*);
+// nano_check_memory has the running JavaScript interrupted, measured, and terminated
+// where it holds more than its limit.
+void nano_check_memory(nano_cell*);
+
+// These two only while it doesn't run.
+nano_stats nano_measure(nano_cell*);
+// nano_collect gives back what memory the isolate can do without.
+void nano_collect(nano_cell*);
+void nano_dispose(nano_cell*);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,136 @@
+// The guard's hooks in V8: what happens when memory runs out, and how running
+// JavaScript is stopped. Policy and clocks are guard.go's.
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cell.h"
+
+using namespace v8;
+
+// In guard.go: notes that the isolate with this id is lost, and never returns.
+extern "C" void nanoPark(unsigned long id, char* why);
+
+namespace {
+
+// What a heap past its limit may still take while its termination takes hold.
+constexpr size_t kGrace = 16 << 20;
+
+// V8 asks for more room. The first times it gets a little, to unwind in; an optimised
+// loop may never see the termination, and is parked at twice the limit.
+size_t NearLimit(void* data, size_t current, size_t initial) {
+  auto c = static_cast<nano_cell*>(data);
+  size_t none = 0;
+  c->first_limit.compare_exchange_strong(none, current);
+  if (current > c->first_limit.load() * 2 + kGrace) nanoPark(c->id, const_cast<char*>("heap limit ignored"));
+  c->Terminate(NANO_WHY_MEMORY);
+  return current + kGrace;
+}
+
+// V8 would now end the process. The thread waits for ever instead, with its heap.
+void OnOOM(const char* location, const OOMDetails& details) {
+  Isolate* iso = Isolate::TryGetCurrent();
+  nano_cell* c = iso ? Cell(iso) : nullptr;
+  nanoPark(c ? c->id : 0, const_cast<char*>(location ? location : "out of memory"));
+}
+
+void Measure(Isolate* iso, void* data) {
+  auto c = static_cast<nano_cell*>(data);
+  HeapStatistics h;
+  iso->GetHeapStatistics(&h);
+  if (h.used_heap_size() + h.external_memory() > c->limit + kGrace) c->Terminate(NANO_WHY_MEMORY);
+}
+
+}  // namespace
+
+uint64_t Monotonic() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return uint64_t(t.tv_sec) * 1000000000u + uint64_t(t.tv_nsec);
+}
+
+void FillRandom(uint8_t* p, size_t n) {
+  while (n) {
+    ssize_t got = getrandom(p, n, 0);
+    if (got < 0) continue;  // EINTR; nothing else can happen once the pool is up
+    p += got;
+    n -= size_t(got);
+  }
+}
+
+int ThreadID() {
+  static thread_local int id = int(syscall(SYS_gettid));
+  return id;
+}
+
+std::unique_ptr<BackingStore> NewStore(Isolate* iso, size_t n) {
+  return ArrayBuffer::NewBackingStore(iso, n, BackingStoreInitializationMode::kUninitialized,
+                                      BackingStoreOnFailureMode::kReturnNull);
+}
+
+bool Allocator::Take(size_t n) {
+  size_t held = held_.fetch_add(n) + n;
+  if (held + heap_.load() <= limit_) return true;
+  held_.fetch_sub(n);
+  return false;
+}
+
+void* Allocator::Allocate(size_t n) {
+  if (!Take(n)) return nullptr;
+  void* p = base_->Allocate(n);
+  if (!p) held_.fetch_sub(n);
+  return p;
+}
+
+void* Allocator::AllocateUninitialized(size_t n) {
+  if (!Take(n)) return nullptr;
+  void* p = base_->AllocateUninitialized(n);
+  if (!p) held_.fetch_sub(n);
+  return p;
+}
+
+void Allocator::Free(void* p, size_t n) {
+  base_->Free(p, n);
+  held_.fetch_sub(n);
+}
+
+void Allocator::Sync(Isolate* iso) {
+  // Only where buffers matter: the statistics cost more than a small tick.
+  if (held_.load() < limit_ / 4) return;
+  HeapStatistics h;
+  iso->GetHeapStatistics(&h);
+  heap_.store(h.used_heap_size());
+}
+
+void nano_cell::Terminate(int reason) {
+  int none = NANO_WHY_NONE;
+  why.compare_exchange_strong(none, reason);
+  iso->TerminateExecution();
+}
+
+void GuardProcess() { V8::SetFatalMemoryErrorCallback(OnOOM); }
+
+void GuardIsolate(nano_cell* c) {
+  c->iso->SetOOMErrorHandler(OnOOM);
+  c->iso->AddNearHeapLimitCallback(NearLimit, c);
+}
+
+extern "C" {
+
+uint64_t nano_slice(nano_cell* c, uint32_t* blame, int* thread, size_t* begun, uint64_t* since) {
+  uint64_t n = c->slice.load(std::memory_order_acquire);
+  *blame = c->blame.load();
+  *thread = c->thread.load();
+  *begun = c->begun.load();
+  *since = c->since.load();
+  return n;
+}
+
+void nano_terminate(nano_cell* c, int why) { c->Terminate(why); }
+
+int nano_why(nano_cell* c) { return c->why.load(); }
+
+void nano_check_memory(nano_cell* c) { c->iso->RequestInterrupt(Measure, c); }
+
+}

@@ -1,0 +1,249 @@
+package isolate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options says what an isolate is made of.
+type Options struct {
+	Snapshot  *Snapshot
+	Scheduler *Scheduler
+	// App names the app that the isolate belongs to: apps take turns, not isolates.
+	App string
+	// Memory is the most that heap and array buffers may hold together, in bytes.
+	Memory int64
+	// CPU is the most processor time that one uninterrupted run of JavaScript may take.
+	CPU time.Duration
+	// Handle takes what JavaScript posts, on the loop's goroutine: it must not block,
+	// and the message is only valid until it returns.
+	Handle func(*Message)
+	// Lost is called once, on a goroutine of its own, when the guard has taken the
+	// isolate away. It is not called for Close.
+	Lost func(Loss)
+}
+
+// Cause is why the guard took an isolate away.
+type Cause string
+
+// The causes.
+const (
+	LostCPU       Cause = "cpu"       // a run took more than CPU, and was ended
+	LostMemory    Cause = "memory"    // it held more than Memory, and was ended
+	LostAbandoned Cause = "abandoned" // a run that had to end did not: its thread is lost
+	LostParked    Cause = "parked"    // V8 would have ended the process: its thread is lost
+)
+
+// Loss tells what became of an isolate that the guard took away.
+type Loss struct {
+	Cause  Cause
+	Detail string
+	// Blame is the request that ran at the end, 0 where none did.
+	Blame uint32
+	// Unstarted are the requests that JavaScript has not seen: they may run elsewhere.
+	Unstarted []uint32
+}
+
+// ThreadLost reports whether the loss cost the process a thread and a heap for good.
+func (l Loss) ThreadLost() bool { return l.Cause == LostAbandoned || l.Cause == LostParked }
+
+// ErrClosed is what Load returns where the isolate was closed meanwhile.
+var ErrClosed = errors.New("the isolate is closed")
+
+// Isolate is one V8 isolate with its event loop. Its methods may be called from any
+// goroutine.
+type Isolate struct {
+	opts   Options
+	cell   cell
+	handle cgo.Handle
+	guard  watch // the scheduler's guard owns it
+
+	born   atomic.Bool // cell is set
+	memory atomic.Pointer[Memory]
+	// busy is the time that JavaScript ran, in ns of wall clock.
+	busy atomic.Int64
+
+	// mu guards the fields below. It is never held while JavaScript runs.
+	mu      sync.Mutex
+	inbox   []byte // messages for JavaScript, not yet taken
+	batch   []byte // messages that the current tick delivers
+	running bool   // a goroutine is in run, or will be
+	closed  bool   // no message is taken any more
+	lost    bool   // by the guard: nothing enters V8 again but dispose
+	gone    bool   // disposed of
+	loading chan error
+	timers  timers
+}
+
+// New makes an isolate from the snapshot. It fails where the process has no room for
+// one more.
+func New(opts Options) (*Isolate, error) {
+	i := &Isolate{opts: opts}
+	if err := opts.Scheduler.admit(i); err != nil {
+		return nil, err
+	}
+	i.timers.init(i.expire)
+	i.handle = cgo.NewHandle(i)
+	made := make(chan struct{})
+	// V8 may park the thread for good when it is out of memory for a new isolate.
+	go func() {
+		i.cell = newCell(opts.Snapshot, opts.Memory, uint64(i.handle))
+		close(made)
+	}()
+	select {
+	case <-made:
+	case <-time.After(10 * time.Second):
+		opts.Scheduler.forget(i)
+		return nil, errors.New("V8 has no room for another isolate")
+	}
+	i.born.Store(true)
+	i.measure()
+	return i, nil
+}
+
+// Load evaluates the app's module and finds its handler. cache is what CodeCache gave
+// for the same code, or nil; rejected says that V8 didn't want it. The error is
+// JavaScript's message and stack. Call it once, before Send.
+func (i *Isolate) Load(ctx context.Context, code []byte, name, env string, cache []byte) (rejected bool, err error) {
+	i.mu.Lock()
+	i.running = true
+	i.loading = make(chan error, 1)
+	loading := i.loading
+	i.mu.Unlock()
+
+	go func() {
+		i.opts.Scheduler.acquire(i)
+		st, rej := i.cell.load(code, name, env, cache)
+		rejected = rej
+		i.opts.Scheduler.release(i)
+		i.handOut()
+		i.loaded(st)
+		i.run()
+	}()
+	select {
+	case err = <-loading:
+		return rejected, err
+	case <-ctx.Done():
+		return false, fmt.Errorf("the module did not finish loading: %w", context.Cause(ctx))
+	}
+}
+
+// loaded tells Load how the module fared, once it has.
+func (i *Isolate) loaded(st status) {
+	var err error
+	switch st {
+	case pending:
+		return
+	case thrown:
+		err = i.cell.err()
+	case terminated:
+		err = i.endedError()
+		i.lose(Loss{Cause: i.endedCause()})
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.loading != nil {
+		i.loading <- err
+		i.loading = nil
+	}
+}
+
+func (i *Isolate) endedCause() Cause {
+	if i.cell.why() == whyMemory {
+		return LostMemory
+	}
+	return LostCPU
+}
+
+func (i *Isolate) endedError() error {
+	switch i.cell.why() {
+	case whyMemory:
+		return fmt.Errorf("it took more memory than its limit of %d MiB", i.opts.Memory>>20)
+	case whyClosed:
+		return ErrClosed
+	}
+	return errors.New("it ran for too long without a pause")
+}
+
+// Send queues a message for JavaScript and sees to it that the loop runs. It reports
+// false, and drops the message, where the isolate is closed or lost.
+func (i *Isolate) Send(op Op, id uint32, args ...Arg) bool {
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return false
+	}
+	i.inbox = appendMessage(i.inbox, op, id, args)
+	start := !i.running
+	i.running = true
+	i.mu.Unlock()
+	if start {
+		go i.run()
+	}
+	return true
+}
+
+// CodeCache is what V8 compiled so far, for Load of the same code elsewhere; nil where
+// JavaScript is running just now.
+func (i *Isolate) CodeCache() []byte {
+	if !i.enter() {
+		return nil
+	}
+	defer i.leave()
+	return i.cell.codeCache()
+}
+
+// Trim gives back memory that the isolate can do without, unless it is busy. It takes
+// some milliseconds.
+func (i *Isolate) Trim() {
+	if !i.enter() {
+		return
+	}
+	defer i.leave()
+	i.cell.collect()
+	i.measure()
+}
+
+// enter takes the loop's place; false where the loop runs.
+func (i *Isolate) enter() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running || i.closed {
+		return false
+	}
+	i.running = true
+	return true
+}
+
+func (i *Isolate) leave() { go i.run() }
+
+// Memory is what the isolate held when it was last measured, at most 100 ms of
+// running ago.
+func (i *Isolate) Memory() Memory { return *i.memory.Load() }
+
+// Busy is for how long JavaScript has run in this isolate, all in all.
+func (i *Isolate) Busy() time.Duration { return time.Duration(i.busy.Load()) }
+
+// Close ends what runs and gives the isolate back. It doesn't wait.
+func (i *Isolate) Close() {
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return
+	}
+	i.closed = true
+	i.timers.stop()
+	start := !i.running
+	i.running = true
+	i.mu.Unlock()
+	if start {
+		go i.run() // disposes
+		return
+	}
+	i.cell.terminate(whyClosed)
+}

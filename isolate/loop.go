@@ -1,0 +1,216 @@
+package isolate
+
+import (
+	"time"
+)
+
+const (
+	// batchBudget is for how long one tick goes on taking messages: then other
+	// isolates have their turn. It doesn't bound a message; CPU does.
+	batchBudget = int64(4 * time.Millisecond)
+	// measureEvery is how much running goes between two looks at an isolate's memory.
+	measureEvery = int64(100 * time.Millisecond)
+	// keepInbox is the room for messages that an idle isolate keeps, in bytes.
+	keepInbox = 64 << 10
+)
+
+// run is the event loop: it goes on until nothing is queued, and then the goroutine
+// ends; the next message starts another. A tick is:
+//
+//  1. take all messages that are queued: requests, chunks, results, timers, in the
+//     order in which they came;
+//  2. wait for a turn (Scheduler);
+//  3. cross into V8 once: deliver each message, and after each run the microtasks,
+//     then report rejected promises;
+//  4. hand out what JavaScript posted, in its order; timers are set here;
+//  5. finish a module that awaited something at top level.
+func (i *Isolate) run() {
+	lastMeasured := i.busy.Load()
+	for {
+		i.mu.Lock()
+		if i.closed || i.lost || len(i.inbox) == 0 {
+			if i.closed || i.lost {
+				i.mu.Unlock()
+				i.disposeOnce()
+				return
+			}
+			i.running = false
+			i.mu.Unlock()
+			return
+		}
+		i.inbox, i.batch = i.batch[:0], i.inbox
+		batch, loading := i.batch, i.loading != nil
+		i.mu.Unlock()
+
+		for len(batch) > 0 {
+			i.opts.Scheduler.acquire(i)
+			started := time.Now()
+			st, begun := i.cell.tick(batch, batchBudget)
+			busy := i.busy.Add(int64(time.Since(started)))
+			if st == ok && busy-lastMeasured > measureEvery {
+				lastMeasured = busy
+				if i.measure().Total() > i.opts.Memory+i.opts.Memory/8 {
+					i.cell.terminate(whyMemory)
+					st = terminated
+				}
+			}
+			i.opts.Scheduler.release(i)
+			if i.isLost() { // abandoned, and came back after all
+				i.disposeOnce()
+				return
+			}
+			i.handOut()
+			if st == terminated {
+				if i.cell.why() != whyClosed {
+					i.lose(Loss{
+						Cause: i.endedCause(), Detail: i.endedError().Error(),
+						Blame: i.cell.slice().blame, Unstarted: i.unstarted(begun),
+					})
+				}
+				i.disposeOnce()
+				return
+			}
+			batch = batch[begun:]
+			i.mu.Lock()
+			i.batch = i.batch[len(i.batch)-len(batch):]
+			i.mu.Unlock()
+			if loading {
+				i.opts.Scheduler.acquire(i)
+				st := i.cell.settle()
+				i.opts.Scheduler.release(i)
+				i.handOut()
+				i.loaded(st)
+				loading = st == pending
+			}
+		}
+		i.mu.Lock()
+		if cap(i.batch) > keepInbox {
+			i.batch = nil
+		}
+		i.mu.Unlock()
+	}
+}
+
+// measure looks at the memory, while nothing else is in the isolate.
+func (i *Isolate) measure() Memory {
+	m := i.cell.measure()
+	i.memory.Store(&m)
+	return m
+}
+
+func (i *Isolate) isLost() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.lost
+}
+
+// handOut gives what the last crossing posted to whom it concerns.
+func (i *Isolate) handOut() {
+	out := i.cell.out()
+	var m Message
+	for len(out) > 0 {
+		out = m.next(out)
+		switch m.Op {
+		case OpTimer:
+			i.setTimer(m.ID, m.Arg(0).Number())
+		case OpClear:
+			i.mu.Lock()
+			i.timers.clear(m.ID)
+			i.mu.Unlock()
+		default:
+			i.opts.Handle(&m)
+		}
+	}
+}
+
+func (i *Isolate) setTimer(id uint32, ms float64) {
+	// The HTML standard's timers count in 31 bits of milliseconds; JavaScript's side
+	// has made sure of the range.
+	at := time.Now().Add(time.Duration(ms * float64(time.Millisecond)))
+	i.mu.Lock()
+	if !i.closed {
+		i.timers.set(id, at)
+	}
+	i.mu.Unlock()
+}
+
+// expire queues the timers that are due; the runtime calls it on a goroutine of its own.
+func (i *Isolate) expire() {
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return
+	}
+	due := false
+	i.timers.expired(time.Now(), func(id uint32) {
+		i.inbox = appendMessage(i.inbox, InTimer, id, nil)
+		due = true
+	})
+	start := due && !i.running
+	if start {
+		i.running = true
+	}
+	i.mu.Unlock()
+	if start {
+		i.run()
+	}
+}
+
+// unstarted are the requests of the current batch past its first begun bytes, and
+// those that are queued.
+func (i *Isolate) unstarted(begun int) []uint32 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var ids []uint32
+	for _, b := range [][]byte{i.batch[min(begun, len(i.batch)):], i.inbox} {
+		var m Message
+		for len(b) > 0 {
+			if b = m.next(b); m.Op == InRequest {
+				ids = append(ids, m.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// lose takes the isolate out of service and tells its owner, once.
+func (i *Isolate) lose(l Loss) {
+	i.mu.Lock()
+	if i.lost {
+		i.mu.Unlock()
+		return
+	}
+	i.lost = true
+	told := i.closed // by Close: nobody waits for news
+	i.closed = true
+	i.timers.stop()
+	loading := i.loading
+	i.loading = nil
+	i.mu.Unlock()
+	if loading != nil {
+		loading <- i.endedError()
+	}
+	if !told {
+		go i.opts.Lost(l)
+	}
+}
+
+// disposeOnce gives the isolate back to V8. Only the loop's goroutine calls it.
+func (i *Isolate) disposeOnce() {
+	i.mu.Lock()
+	gone := i.gone
+	i.gone = true
+	loading := i.loading
+	i.loading = nil
+	i.inbox, i.batch = nil, nil
+	i.mu.Unlock()
+	if gone {
+		return
+	}
+	if loading != nil {
+		loading <- ErrClosed
+	}
+	i.cell.dispose()
+	i.handle.Delete()
+	i.opts.Scheduler.forget(i)
+}

@@ -1,0 +1,164 @@
+// Package isolate runs JavaScript: V8 isolates, each with an event loop and a guard.
+//
+// It owns V8 (a C++ bridge of its own, bridge.cc, linked with the library and the
+// headers of the v8go module), the order of a tick, timers, the right to use a core,
+// and everything that keeps one isolate from harming the process. It does not know
+// what a request is, nor HTTP, nor the web platform: those talk to JavaScript by
+// messages (op.go).
+package isolate
+
+// #cgo CXXFLAGS: -fno-rtti -fPIC -std=c++20 -O2 -Wall -I${SRCDIR}/v8include
+// #cgo CXXFLAGS: -DV8_COMPRESS_POINTERS -DV8_31BIT_SMIS_ON_64BIT_ARCH -DV8_ENABLE_SANDBOX
+// #include <stdlib.h>
+// #include "bridge.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// flags are V8's. Nothing else drives V8's task queue while an isolate is idle, so
+// WebAssembly must compile on the spot.
+const flags = "--no-wasm-async-compilation --js-base-64 --js-float16array --stack-size=900"
+
+// startV8 is the one piece of state of the whole process: V8 can be started once.
+var startV8 = sync.OnceFunc(func() {
+	f := C.CString(flags)
+	defer C.free(unsafe.Pointer(f))
+	C.nano_init(f)
+})
+
+// Snapshot is a heap in which the prelude has run already: isolates start from it in
+// a fraction of the time. It is never freed: every isolate of the process reads it.
+type Snapshot struct{ bytes C.nano_bytes }
+
+// NewSnapshot runs the prelude, whose value must be a function (native) => dispatch,
+// and keeps what it made. It takes some 100 ms; any goroutine may call it.
+func NewSnapshot(prelude string) (*Snapshot, error) {
+	startV8()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, n := stringPointer(prelude)
+	var reason *C.char
+	b := C.nano_snapshot(p, n, &reason)
+	runtime.KeepAlive(prelude)
+	if reason != nil {
+		defer C.free(unsafe.Pointer(reason))
+		return nil, fmt.Errorf("cannot run the prelude: %s", C.GoString(reason))
+	}
+	return &Snapshot{b}, nil
+}
+
+// Size is how many bytes the snapshot takes.
+func (s *Snapshot) Size() int { return int(s.bytes.size) }
+
+// cell is an isolate as the bridge sees it. Only one goroutine at a time may call
+// the methods that enter V8; terminate, checkMemory and slice any at any time.
+type cell struct{ c *C.nano_cell }
+
+type status int
+
+const (
+	ok         status = C.NANO_OK
+	thrown     status = C.NANO_THROWN
+	terminated status = C.NANO_TERMINATED
+	pending    status = C.NANO_PENDING
+)
+
+type why int
+
+const (
+	whyNone   why = C.NANO_WHY_NONE
+	whyCPU    why = C.NANO_WHY_CPU
+	whyMemory why = C.NANO_WHY_MEMORY
+	whyClosed why = C.NANO_WHY_CLOSED
+)
+
+func newCell(s *Snapshot, limit int64, id uint64) cell {
+	return cell{C.nano_new(s.bytes, C.uint64_t(limit), C.uint64_t(id))}
+}
+
+func (c cell) load(code []byte, name, env string, cache []byte) (st status, cacheRejected bool) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	np, nn := stringPointer(name)
+	ep, en := stringPointer(env)
+	var cb C.nano_bytes
+	if len(cache) > 0 {
+		pin.Pin(&cache[0])
+		cb = C.nano_bytes{(*C.uint8_t)(&cache[0]), C.size_t(len(cache))}
+	}
+	var rejected C.int
+	r := C.nano_load(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(code))), C.size_t(len(code)), np, nn, ep, en, cb, &rejected)
+	return status(r), rejected != 0
+}
+
+func (c cell) settle() status { return status(C.nano_settle(c.c)) }
+
+// tick delivers in, and says how many bytes of it were begun.
+func (c cell) tick(in []byte, budget int64) (status, int) {
+	var consumed C.size_t
+	r := C.nano_tick(c.c, (*C.uint8_t)(unsafe.SliceData(in)), C.size_t(len(in)), C.uint64_t(budget), &consumed)
+	return status(r), int(consumed)
+}
+
+// out is what JavaScript posted in the last call; valid until the next.
+func (c cell) out() []byte { return goBytes(C.nano_out(c.c)) }
+
+func (c cell) err() error { return errors.New(string(goBytes(C.nano_error(c.c)))) }
+
+func (c cell) codeCache() []byte {
+	b := goBytes(C.nano_cache(c.c))
+	return append([]byte(nil), b...)
+}
+
+func (c cell) terminate(w why) { C.nano_terminate(c.c, C.int(w)) }
+func (c cell) why() why        { return why(C.nano_why(c.c)) }
+func (c cell) checkMemory()    { C.nano_check_memory(c.c) }
+func (c cell) collect()        { C.nano_collect(c.c) }
+func (c cell) dispose()        { C.nano_dispose(c.c) }
+
+// slice is one uninterrupted run of JavaScript as the guard sees it from outside.
+type slice struct {
+	number uint64 // 0: none runs
+	blame  uint32
+	thread int
+	begun  int
+	since  int64 // ns, monotonic
+}
+
+func (c cell) slice() slice {
+	var blame C.uint32_t
+	var thread C.int
+	var begun C.size_t
+	var since C.uint64_t
+	n := C.nano_slice(c.c, &blame, &thread, &begun, &since)
+	return slice{uint64(n), uint32(blame), int(thread), int(begun), int64(since)}
+}
+
+// Memory is what an isolate holds, in bytes.
+type Memory struct {
+	Heap     int64 // live objects and what the collector has not taken yet
+	Reserved int64 // what the heap takes of the process
+	Buffers  int64 // array buffers, outside the heap
+}
+
+// Total is what counts against the limit.
+func (m Memory) Total() int64 { return m.Heap + m.Buffers }
+
+func (c cell) measure() Memory {
+	s := C.nano_measure(c.c)
+	return Memory{Heap: int64(s.heap_used), Reserved: int64(s.heap_total + s.malloced), Buffers: int64(s.buffers)}
+}
+
+func stringPointer(s string) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(unsafe.StringData(s))), C.size_t(len(s))
+}
+
+func goBytes(b C.nano_bytes) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(b.data)), int(b.size))
+}

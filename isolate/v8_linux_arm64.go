@@ -1,0 +1,3 @@
+package isolate
+
+import _ "github.com/tommie/v8go/deps/linux_arm64" // the V8 library
