@@ -1,0 +1,310 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cloudflare/tableflip"
+)
+
+// Options are what a process must know before it has read its configuration.
+type Options struct {
+	// Single says that there is no next generation: SIGHUP and Upgrade call the
+	// service's Reload. Process 1, a container's, is always single: the container
+	// would end with it.
+	Single bool
+	// PIDFile is where the process id of the generation that serves is written, for
+	// those who have no systemd; "" for nowhere.
+	PIDFile string
+	// UpgradeTimeout is how long a new generation may take to get ready; 0 is a
+	// minute.
+	UpgradeTimeout time.Duration
+	Log            *slog.Logger
+}
+
+// Service is what the daemon serves.
+type Service struct {
+	// Listen are the public addresses, "host:port" or "unix:path", that are used where
+	// systemd passes no socket.
+	Listen []string
+	// AdminSocket is the path of the socket for Admin, where systemd passes none.
+	AdminSocket string
+	Admin       http.Handler
+	Front       FrontOptions
+	// Warm is called when the sockets are open and before the first request; the
+	// text is shown as the service's status.
+	Warm func(ctx context.Context) (status string, err error)
+	// Probes must succeed for the watchdog to be fed. The daemon adds its own, of the
+	// front end and of the admin socket.
+	Probes []Probe
+	// Reload applies the configuration in this process; for Options.Single.
+	Reload func(ctx context.Context) error
+	// Close is called when the last request is answered, or has been given up.
+	Close func(ctx context.Context) error
+	// DrainTimeout is how long requests under way may take when the process stops; 0
+	// is 30 seconds. Close gets what is left, and closeTimeout at least.
+	DrainTimeout time.Duration
+}
+
+const (
+	defaultDrain = 30 * time.Second
+	closeTimeout = 5 * time.Second
+)
+
+// Daemon is the process: at most one can be made.
+type Daemon struct {
+	opts     Options
+	log      *slog.Logger
+	notify   notifier
+	upgrader *tableflip.Upgrader
+	gens     *generations
+	parent   *report // nil without an older generation that waits for this one
+
+	signals  chan os.Signal
+	stop     chan struct{} // closed by the first signal to stop
+	kill     chan struct{} // closed by the second
+	draining chan struct{} // closed when the drain begins
+
+	mu     sync.Mutex
+	reload func(ctx context.Context) error // the service's, once it runs
+}
+
+// New begins the life of the process: it takes over what an older generation hands on,
+// and from here on SIGHUP, SIGTERM and SIGINT are dealt with. Call it before the
+// configuration is read, and give whatever goes wrong after it to Fail: the older
+// generation waits to hear it.
+func New(opts Options) (*Daemon, error) {
+	opts.Single = opts.Single || os.Getpid() == 1
+	d := &Daemon{
+		opts:     opts,
+		log:      opts.Log,
+		notify:   notifier{opts.Log},
+		signals:  make(chan os.Signal, 8),
+		stop:     make(chan struct{}),
+		kill:     make(chan struct{}),
+		draining: make(chan struct{}),
+	}
+	signal.Notify(d.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	var err error
+	d.upgrader, err = tableflip.New(tableflip.Options{UpgradeTimeout: opts.UpgradeTimeout, PIDFile: opts.PIDFile})
+	if err != nil {
+		return nil, fmt.Errorf("cannot take over from the older generation: %w", err)
+	}
+	if d.parent, err = takeReport(d.upgrader.Fds); err != nil {
+		return nil, fmt.Errorf("cannot report to the older generation: %w", err)
+	}
+	if d.gens, err = newGenerations(d.upgrader, opts.Log); err != nil {
+		return nil, d.Fail(err)
+	}
+	go d.handleSignals()
+	return d, nil
+}
+
+// Fail tells systemd and the older generation, if there is one, why this process can't
+// serve, and returns err. The process should exit then.
+func (d *Daemon) Fail(err error) error {
+	d.parent.fail(err)
+	if d.parent == nil {
+		d.notify.failed(err)
+	}
+	return err
+}
+
+// Step says what the start is about, such as "loading apps": it is shown if it takes
+// too long or dies.
+func (d *Daemon) Step(text string) {
+	d.parent.step(text)
+	if d.parent == nil {
+		d.notify.send(status("Starting: " + text))
+	}
+}
+
+// Status sets the text that the service manager shows for the running service.
+func (d *Daemon) Status(text string) { d.notify.send(status(text)) }
+
+// Draining is closed when the process begins to drain: whoever streams without end,
+// such as to those who follow a log, should come to one.
+func (d *Daemon) Draining() <-chan struct{} { return d.draining }
+
+// Upgrade starts a new generation: the program on disk, with the configuration on disk.
+// It returns when that one has taken over, and this process drains, or with the reason
+// why it has not. Requests that come while one is under way are joined in the next; in
+// a process that has been replaced meanwhile the answer is ErrHandedOver.
+func (d *Daemon) Upgrade(ctx context.Context) error {
+	if !d.opts.Single {
+		return d.gens.upgrade(ctx)
+	}
+	d.mu.Lock()
+	reload := d.reload
+	d.mu.Unlock()
+	if reload == nil {
+		return errors.New("this process can't be replaced while it runs: start it again")
+	}
+	return reload(ctx)
+}
+
+func (d *Daemon) handleSignals() {
+	for s := range d.signals {
+		if s == syscall.SIGHUP {
+			go d.upgradeBySignal()
+			continue
+		}
+		select {
+		case <-d.stop:
+			d.log.Warn("stopping at once", "signal", s.String())
+			close(d.kill)
+			return
+		default:
+			d.log.Info("stopping", "signal", s.String())
+			close(d.stop)
+		}
+	}
+}
+
+func (d *Daemon) upgradeBySignal() {
+	err := d.Upgrade(context.Background())
+	if err != nil && !errors.Is(err, ErrHandedOver) && !errors.Is(err, errStopping) {
+		d.log.Error("cannot reload", "error", err)
+	}
+}
+
+// Run serves until ctx ends, a signal to stop comes or a newer generation has taken
+// over, and has drained when it returns. It can be called once.
+func (d *Daemon) Run(ctx context.Context, svc Service) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-d.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	d.Step("opening sockets")
+	socks, err := openSockets(d.upgrader.Fds, svc.Listen, svc.AdminSocket)
+	if err != nil {
+		return d.Fail(err)
+	}
+	text, err := svc.warm(ctx)
+	if err != nil {
+		socks.close()
+		return d.Fail(err)
+	}
+	s := newServing(d, &svc, socks)
+	if err := d.upgrader.Ready(); err != nil {
+		socks.close()
+		return d.Fail(fmt.Errorf("cannot take over: %w", err))
+	}
+	d.parent.close()
+	s.begin(ctx)
+	d.notify.ready(text)
+	go d.gens.run()
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case <-d.gens.replaced:
+	case failure = <-s.failed:
+	}
+	return errors.Join(failure, s.end())
+}
+
+func (svc *Service) warm(ctx context.Context) (string, error) {
+	if svc.Warm == nil {
+		return "", nil
+	}
+	return svc.Warm(ctx)
+}
+
+// serving is what runs between ready and exit.
+type serving struct {
+	d      *Daemon
+	svc    *Service
+	socks  *sockets
+	front  *Front
+	admin  *http.Server
+	failed chan error // the first listener that can't go on
+	quiet  context.CancelFunc
+}
+
+func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
+	d.mu.Lock()
+	d.reload = svc.Reload
+	d.mu.Unlock()
+	return &serving{
+		d:      d,
+		svc:    svc,
+		socks:  socks,
+		front:  NewFront(svc.Front),
+		admin:  &http.Server{Handler: svc.Admin, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute},
+		failed: make(chan error, len(socks.public)+len(socks.admin)),
+		quiet:  func() {},
+	}
+}
+
+func (s *serving) begin(ctx context.Context) {
+	for _, ln := range s.socks.public {
+		go s.serve(ln, s.front.Serve)
+	}
+	for _, ln := range s.socks.admin {
+		go s.serve(ln, s.admin.Serve)
+	}
+	if interval := watchdogInterval(); interval > 0 {
+		ctx, cancel := context.WithCancel(ctx)
+		s.quiet = cancel
+		go watchdog(ctx, s.d.log, interval, s.svc.Probes, func() { s.d.notify.send("WATCHDOG=1") })
+	}
+}
+
+func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
+	if err := serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("cannot go on listening on %s: %w", ln.Addr(), err)
+	}
+}
+
+// end drains, in this order: no watchdog and no new generation any more; no new
+// connections, and the open ones come to their end; the service closes.
+func (s *serving) end() error {
+	s.quiet()
+	select {
+	case <-s.d.gens.replaced:
+		// The unit lives on: only the other generation speaks for it now.
+	default:
+		s.d.notify.send("STOPPING=1", status("Draining"))
+	}
+	s.d.gens.stop()
+	close(s.d.draining)
+	limit := s.svc.DrainTimeout
+	if limit <= 0 {
+		limit = defaultDrain
+	}
+	deadline := time.Now().Add(limit)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.d.kill:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	adminDone := make(chan error, 1)
+	go func() { adminDone <- s.admin.Shutdown(ctx) }()
+	err := s.front.Drain(ctx)
+	err = errors.Join(err, <-adminDone, s.admin.Close())
+	if s.svc.Close == nil {
+		return err
+	}
+	closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(deadline), closeTimeout))
+	defer cancelClosing()
+	return errors.Join(err, s.svc.Close(closing))
+}
