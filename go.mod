@@ -90,6 +90,7 @@ require (
 )
 
 tool (
+	github.com/cpuguy83/go-md2man/v2
 	github.com/goreleaser/nfpm/v2/cmd/nfpm
 	honnef.co/go/tools/cmd/staticcheck
 	mvdan.cc/gofumpt
