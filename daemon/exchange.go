@@ -66,6 +66,9 @@ var (
 // URL is the request's absolute URL as the client used it.
 func (x *Exchange) URL() string { return x.Scheme + "://" + x.Host + x.Target }
 
+// Status is the status of the response, 0 while there is none.
+func (x *Exchange) Status() int { return x.status }
+
 // Context is cancelled when the client goes away and when the handler has returned.
 func (x *Exchange) Context() context.Context { return x.wire.context() }
 

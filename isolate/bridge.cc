@@ -390,6 +390,8 @@ const uint64_t kStarted = Monotonic();
 
 extern "C" {
 
+const char* nano_v8_version(void) { return V8::GetVersion(); }
+
 void nano_init(const char* flags) {
   V8::SetFlagsFromString(flags);
   host = platform::NewDefaultPlatform().release();

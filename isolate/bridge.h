@@ -33,6 +33,8 @@ typedef struct {
   size_t size;
 } nano_bytes;
 
+const char* nano_v8_version(void);
+
 // nano_init starts V8; once a process.
 void nano_init(const char* flags);
 

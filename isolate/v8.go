@@ -162,3 +162,6 @@ func stringPointer(s string) (*C.char, C.size_t) {
 func goBytes(b C.nano_bytes) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(b.data)), int(b.size))
 }
+
+// V8Version is the version of V8 that is linked in.
+func V8Version() string { return C.GoString(C.nano_v8_version()) }
