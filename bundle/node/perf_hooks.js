@@ -1,0 +1,3 @@
+const { performance, PerformanceObserver, PerformanceEntry } = globalThis
+export { performance, PerformanceObserver, PerformanceEntry }
+export default { performance, PerformanceObserver, PerformanceEntry }
