@@ -22,6 +22,10 @@ const (
 	abandonAfter = time.Second
 	// loadCPU is what evaluating a module may take: much is compiled then, once.
 	loadCPU = 2 * time.Second
+	// youngCPU is what a run may take while JavaScript has run for less than youth in
+	// its isolate: the first requests of an app compile what they use.
+	youngCPU = 250 * time.Millisecond
+	youth    = time.Second
 )
 
 // watch is what the guard remembers of one isolate; only its goroutine touches it.
@@ -93,6 +97,8 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) {
 	limit := i.opts.CPU
 	if i.isLoading() {
 		limit = max(limit, loadCPU)
+	} else if i.Busy() < youth {
+		limit = max(limit, youngCPU)
 	}
 	if time.Duration(threadCPU(run.thread)-w.start) > limit {
 		w.ended = now

@@ -1,0 +1,155 @@
+// Package app is one app's life: bundle, warm, serve, drain, dispose; its limits and
+// its counters. A Set holds the apps of a process and changes them while they serve.
+//
+// It owns which version of an app answers and in which isolate, and what the client
+// gets when a limit is hit. It does not know sockets or HTTP's wire (package daemon),
+// nor V8 (package isolate), nor how a configuration is written (package config).
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/isolate"
+)
+
+// State is what an app does just now.
+type State string
+
+// The states.
+const (
+	Serving     State = "serving"
+	Sleeping    State = "sleeping"    // it has no isolate; the next request makes one
+	Failed      State = "failed"      // no version of it could be loaded
+	Disabled    State = "disabled"    // by its settings
+	Quarantined State = "quarantined" // it lost isolates again and again
+)
+
+// App is one app of a Set. Its methods may be called from any goroutine.
+type App struct {
+	Name string
+
+	set        *Set
+	stats      stats
+	gate       gate
+	quarantine quarantine
+	current    atomic.Pointer[release] // nil: nothing to serve with
+
+	// mu guards the fields below.
+	mu      sync.Mutex
+	cfg     config.App // as it was last asked for, whether or not that could be loaded
+	problem error      // why the last change of the app failed; nil: it didn't
+	number  int        // of the last version
+}
+
+func newApp(s *Set, cfg config.App) *App {
+	a := &App{Name: cfg.Name, set: s, cfg: cfg}
+	a.gate.limit = cfg.Limits.Concurrency
+	return a
+}
+
+// Serve answers one request.
+func (a *App) Serve(x *daemon.Exchange) {
+	x.App = a.Name
+	began := time.Now()
+	a.stats.last.Store(began.UnixNano())
+	a.serve(x, began)
+	a.stats.done(x.Status(), time.Since(began))
+}
+
+func (a *App) serve(x *daemon.Exchange, began time.Time) {
+	r := a.current.Load()
+	if r == nil {
+		respond(x, http.StatusServiceUnavailable, "the app is not available\n", "")
+		return
+	}
+	if r.assets != nil && r.serveAsset(x) {
+		return
+	}
+	if r.bundle == nil {
+		r.serveNotFound(x)
+		return
+	}
+	if wait := a.quarantine.left(began); wait > 0 {
+		respond(x, http.StatusServiceUnavailable, "the app is in quarantine\n", fmt.Sprint(int(wait.Seconds())+1))
+		return
+	}
+	if !a.gate.enter(x.Context()) {
+		a.hit(nil, limitConcurrency, fmt.Sprintf("%d requests in flight and a full queue", r.cfg.Limits.Concurrency))
+		respond(x, http.StatusServiceUnavailable, "the app has too many requests\n", "1")
+		return
+	}
+	defer a.gate.leave()
+	if waited := time.Since(began); waited > time.Millisecond {
+		a.stats.queued.Add(int64(waited))
+	}
+	c := &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
+	defer c.close()
+	for !r.serve(c) {
+		next := a.current.Load() // r was replaced meanwhile
+		if next == nil || next == r {
+			c.answer(http.StatusServiceUnavailable, "the app is restarting\n", "1")
+			return
+		}
+		r = next
+		c.rel = r
+	}
+}
+
+// State is what the app does, and why where it can't serve or its last change failed.
+func (a *App) State() (State, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.current.Load()
+	switch {
+	case !a.cfg.Enabled:
+		return Disabled, nil
+	case r == nil:
+		return Failed, a.problem
+	case a.quarantine.left(time.Now()) > 0:
+		return Quarantined, a.problem
+	case r.bundle != nil && len(*r.workers.Load()) == 0:
+		return Sleeping, a.problem
+	}
+	return Serving, a.problem
+}
+
+// hit counts that a limit was hit and says so in the app's log. c is nil where there
+// is no call yet.
+func (a *App) hit(c *call, l limit, text string) {
+	a.stats.hits[l].Add(1)
+	id := ""
+	if c != nil {
+		id = c.x.ID
+	}
+	a.set.log.Warn("limit hit: "+text, slog.String("app", a.Name), slog.String("request_id", id), slog.String("limit", l.String()))
+}
+
+// lost notes that the guard took an isolate away.
+func (a *App) lost(l isolate.Loss, requestID string) {
+	kind := lossLimit(l)
+	a.stats.hits[kind].Add(1)
+	a.set.log.Error("isolate lost: "+l.Detail, slog.String("app", a.Name), slog.String("request_id", requestID),
+		slog.String("limit", kind.String()), slog.String("cause", string(l.Cause)))
+	if until := a.quarantine.strike(time.Now(), l.ThreadLost()); until > 0 {
+		a.set.log.Error(fmt.Sprintf("quarantine: no requests for %s", until), slog.String("app", a.Name))
+	}
+	if l.ThreadLost() {
+		a.stats.parked.Add(1)
+		a.set.threadLost()
+	}
+}
+
+func lossLimit(l isolate.Loss) limit {
+	switch l.Cause {
+	case isolate.LostMemory, isolate.LostParked:
+		return limitMemory
+	}
+	return limitCPU
+}

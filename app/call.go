@@ -1,0 +1,354 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/isolate"
+)
+
+const (
+	// wholeBody is up to which size a request's body is read before JavaScript sees the
+	// request, so that both cross in one message, in bytes.
+	wholeBody = 64 << 10
+	// readSize is how much of a longer body crosses at once, in bytes.
+	readSize = 64 << 10
+	// maxPending bounds what JavaScript may have written and the client has not taken.
+	// The prelude keeps to a quarter of it; only code that is after harm gets there.
+	maxPending = 1 << 20
+)
+
+// phase is how far the answer to a call has come.
+type phase uint8
+
+const (
+	waiting   phase = iota // for JavaScript's response
+	answered               // the response is staged, whole
+	streaming              // the head is out, chunks follow
+	over                   // answered by us, or broken off: what JavaScript says comes too late
+)
+
+// chunk is a part of a streamed response. ack is the promise that waits for it.
+type chunk struct {
+	data []byte
+	ack  uint32
+}
+
+// call is one request on its way through an isolate. The goroutine of the exchange
+// waits in serve; the loop of the isolate tells it what JavaScript did.
+type call struct {
+	x     *daemon.Exchange
+	rel   *release
+	id    uint32
+	began time.Time
+	whole []byte // the body, where it was read before JavaScript saw the request
+	// ring wakes serve after any change; it holds one ring.
+	ring chan struct{}
+
+	// mu guards the fields below and the exchange's response.
+	mu      sync.Mutex
+	worker  *worker
+	phase   phase
+	chunks  []chunk
+	pending int  // bytes in chunks
+	ended   bool // no more chunks come
+	broken  bool // the stream failed: what the client has is not all
+	unread  bool // the isolate was lost before JavaScript saw the request
+	gone    bool // the exchange is over: its body can't be read any more
+	got     int64
+}
+
+func (c *call) wake() {
+	select {
+	case c.ring <- struct{}{}:
+	default:
+	}
+}
+
+// serve runs the call in w and returns when the exchange has its response. It reports
+// false where w was lost before JavaScript saw the request: another may have it.
+func (c *call) serve(w *worker) bool {
+	body := isolate.Undefined()
+	switch n := c.x.ContentLength; {
+	case n > 0 && n <= wholeBody:
+		if c.whole == nil {
+			c.whole = make([]byte, n)
+			if _, err := io.ReadFull(c.x.Body, c.whole); err != nil {
+				c.badBody(err)
+				return true
+			}
+		}
+		body = isolate.Bytes(c.whole)
+	case n != 0:
+		body = isolate.Number(float64(n))
+	}
+	if !w.begin(c, body) {
+		return false
+	}
+	limit := c.rel.cfg.Limits.Timeout
+	timeout := time.NewTimer(limit - time.Since(c.began))
+	defer timeout.Stop()
+	for {
+		select {
+		case <-c.ring:
+			finished, again := c.advance()
+			if again {
+				return false
+			}
+			if finished {
+				return true
+			}
+		case <-timeout.C:
+			if c.answer(http.StatusGatewayTimeout, "the app took too long to answer\n", "") {
+				c.rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
+				w.abort(c.id, "the request took longer than "+limit.String())
+				return true
+			}
+		case <-c.x.Context().Done():
+			c.mu.Lock()
+			c.phase = over
+			c.mu.Unlock()
+			w.abort(c.id, "the client went away")
+			c.x.Abort()
+			return true
+		}
+	}
+}
+
+// advance writes what has come. again: the request must run elsewhere.
+func (c *call) advance() (finished, again bool) {
+	c.mu.Lock()
+	if c.unread {
+		c.unread = false
+		c.mu.Unlock()
+		return false, true
+	}
+	if c.phase != streaming {
+		defer c.mu.Unlock()
+		return c.phase != waiting, false
+	}
+	for len(c.chunks) > 0 {
+		chunks := c.chunks
+		c.chunks = nil
+		w := c.worker
+		c.mu.Unlock()
+		for _, k := range chunks {
+			if _, err := c.x.Write(k.data); err != nil {
+				c.mu.Lock()
+				c.phase = over
+				c.mu.Unlock()
+				w.abort(c.id, "the client went away")
+				return true, false
+			}
+			if k.ack != 0 {
+				w.isolate.Send(isolate.InResult, k.ack)
+			}
+		}
+		c.mu.Lock()
+		for _, k := range chunks {
+			c.pending -= len(k.data)
+		}
+	}
+	broken, ended := c.broken, c.ended
+	if broken || ended {
+		c.phase = over
+	}
+	c.mu.Unlock()
+	switch {
+	case broken:
+		c.x.Abort()
+		return true, false
+	case ended:
+		return true, false
+	}
+	// Nothing more to write just now: what there is goes out.
+	if c.x.Flush() != nil {
+		return true, false
+	}
+	return false, false
+}
+
+// close ends the use of the exchange; whatever JavaScript still does finds it gone.
+func (c *call) close() {
+	c.mu.Lock()
+	c.gone = true
+	c.chunks = nil
+	c.mu.Unlock()
+}
+
+// answer gives the client a response of our own, unless there is one.
+func (c *call) answer(status int, text, retryAfter string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != waiting {
+		return false
+	}
+	c.phase = over
+	respond(c.x, status, text, retryAfter)
+	return true
+}
+
+func respond(x *daemon.Exchange, status int, text, retryAfter string) {
+	header := "content-type\ntext/plain; charset=utf-8\ncache-control\nno-store\n"
+	if retryAfter != "" {
+		header += "retry-after\n" + retryAfter + "\n"
+	}
+	_ = x.Respond(status, []byte(header), []byte(text)) // the header is ours: it can't fail
+}
+
+// badBody answers a request whose body could not be read.
+func (c *call) badBody(err error) {
+	var slow interface{ Timeout() bool }
+	if errors.As(err, &slow) && slow.Timeout() {
+		c.answer(http.StatusRequestTimeout, "the request's body came too slowly\n", "")
+		return
+	}
+	c.answer(http.StatusBadRequest, "the request's body was cut short\n", "")
+}
+
+// The methods below are called on the loop's goroutine, and don't block.
+
+func (c *call) onRespond(m *isolate.Message) {
+	status, header, body := int(m.Arg(0).Number()), m.Arg(1).Raw(), m.Arg(2)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != waiting {
+		return
+	}
+	defer c.wake()
+	if body.Bool() {
+		if err := c.x.Start(status, header); err != nil {
+			c.refuse(err)
+			return
+		}
+		c.phase = streaming
+		return
+	}
+	if err := c.x.Respond(status, header, body.Bytes()); err != nil {
+		c.refuse(err)
+		return
+	}
+	c.phase = answered
+}
+
+// refuse answers for a response that can't be sent; the lock is held.
+func (c *call) refuse(err error) {
+	c.phase = over
+	c.rel.exception(c.x.ID, "cannot send the response: "+err.Error())
+	respond(c.x, http.StatusInternalServerError, "Internal Server Error\n", "")
+}
+
+func (c *call) onChunk(m *isolate.Message) {
+	data := m.Arg(0).Bytes()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != streaming {
+		return
+	}
+	if c.pending+len(data) > maxPending && c.pending > 0 {
+		c.broken = true
+	} else {
+		c.chunks = append(c.chunks, chunk{append([]byte(nil), data...), uint32(m.Arg(1).Number())})
+		c.pending += len(data)
+	}
+	c.wake()
+}
+
+func (c *call) onEnd() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.wake()
+}
+
+func (c *call) onFail(m *isolate.Message) {
+	message, stack := m.Arg(0).Text(), m.Arg(1).Text()
+	text := c.rel.exception(c.x.ID, cmp.Or(stack, message))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.phase {
+	case waiting:
+		c.phase = over
+		c.rel.app.set.fail(c.x, text)
+	case streaming:
+		c.broken = true
+	}
+	c.wake()
+}
+
+// onLost tells the call that its isolate is no more.
+func (c *call) onLost(l isolate.Loss, unread bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.phase {
+	case waiting:
+		if unread {
+			c.unread = true
+			break
+		}
+		c.phase = over
+		respond(c.x, http.StatusServiceUnavailable, "the app hit its "+lossLimit(l).String()+" limit\n", "")
+	case streaming:
+		c.broken = true
+	}
+	c.wake()
+}
+
+// onReadBody reads the next part of the body, on a goroutine of its own, for the
+// promise ack.
+func (c *call) onReadBody(ack uint32) {
+	c.mu.Lock()
+	w, gone := c.worker, c.gone
+	c.mu.Unlock()
+	if gone {
+		w.isolate.Send(isolate.InError, ack, isolate.Text("TypeError"), isolate.Text("the request is over: its body can't be read any more"))
+		return
+	}
+	go func() {
+		buf := c.rel.app.set.buffer()
+		defer c.rel.app.set.buffers.Put(buf)
+		n, err := c.x.Body.Read(buf[:])
+		c.mu.Lock()
+		c.got += int64(n)
+		tooMuch := c.got > c.rel.cfg.Limits.Body
+		c.mu.Unlock()
+		switch {
+		case tooMuch:
+			c.tooLarge()
+			w.isolate.Send(isolate.InError, ack, isolate.Text("TypeError"), isolate.Text("the request's body is larger than the app's limit"))
+		case n > 0:
+			w.isolate.Send(isolate.InResult, ack, isolate.Bytes(buf[:n]))
+		case err == io.EOF:
+			w.isolate.Send(isolate.InResult, ack, isolate.Null())
+		default:
+			c.badBody(err)
+			c.wake()
+			w.isolate.Send(isolate.InError, ack, isolate.Text("TypeError"), isolate.Text("the request's body was cut short: "+err.Error()))
+		}
+	}()
+}
+
+// tooLarge answers 413.
+func (c *call) tooLarge() {
+	limit := c.rel.cfg.Limits.Body
+	if c.answer(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request's body is larger than %s\n", sizeText(limit)), "") {
+		c.rel.app.hit(c, limitBody, "a request's body was larger than "+sizeText(limit))
+		c.wake()
+	}
+}
+
+func sizeText(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

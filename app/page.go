@@ -1,0 +1,47 @@
+package app
+
+import (
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/nano-runtime/nano/daemon"
+)
+
+// fail answers for an app that threw. The text is for the client only under Dev: it
+// may hold source code.
+func (s *Set) fail(x *daemon.Exchange, text string) {
+	if !s.opts.Dev {
+		respond(x, http.StatusInternalServerError, "Internal Server Error\n", "")
+		return
+	}
+	errorPage(x, http.StatusInternalServerError, "The app threw an exception", text)
+}
+
+// errorPage shows text to a developer, in the browser or in a terminal.
+func errorPage(x *daemon.Exchange, status int, title, text string) {
+	if !strings.Contains(x.Header.Get("accept"), "text/html") {
+		respond(x, status, title+"\n\n"+text+"\n", "")
+		return
+	}
+	var b strings.Builder
+	if err := page.Execute(&b, struct{ Title, Text string }{title, text}); err != nil {
+		respond(x, status, text, "")
+		return
+	}
+	_ = x.Respond(status, []byte("content-type\ntext/html; charset=utf-8\ncache-control\nno-store\n"), []byte(b.String()))
+}
+
+var page = template.Must(template.New("error").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{{.Title}}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 3rem; background: #1c1b1a; color: #eee }
+h1 { font-size: 1.2rem; color: #ff7b72 }
+pre { font: 14px/1.5 ui-monospace, monospace; background: #2a2827; padding: 1rem; border-radius: 6px; overflow: auto }
+</style>
+<h1>{{.Title}}</h1>
+<pre>{{.Text}}</pre>
+</html>
+`))

@@ -1,0 +1,411 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nano-runtime/nano/assets"
+	"github.com/nano-runtime/nano/bundle"
+	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/isolate"
+	"github.com/nano-runtime/nano/webapi"
+)
+
+const (
+	// loadTimeout bounds how long a module may await things at top level.
+	loadTimeout = 15 * time.Second
+	// crowded is how many calls an isolate has before a second one is thought of.
+	crowded = 8
+	// busyEnough is the part of the time that an isolate runs JavaScript from which on
+	// a second one would help.
+	busyEnough = 0.7
+	// sampleEvery is over how long that is measured.
+	sampleEvery = 200 * time.Millisecond
+)
+
+// Version says what runs: each successful load of an app has the next number.
+type Version struct {
+	Number int       `json:"number"`
+	Hash   string    `json:"hash"` // of code, environment and settings
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"` // "start", "file", "signal" or "api uid=1000"
+}
+
+// release is one version of an app: a bundle, its settings, and the isolates that run
+// it. It is made, warmed, serves, drains, and is disposed of; it never changes.
+type release struct {
+	app     *App
+	cfg     config.App
+	version Version
+	bundle  *bundle.Bundle // nil for assets alone
+	assets  *assets.Server // nil without
+	env     string         // JSON
+	fetcher *webapi.Fetcher
+	cache   atomic.Pointer[[]byte] // V8's code cache
+
+	workers atomic.Pointer[[]*worker] // those that take calls
+
+	// mu guards the fields below.
+	mu       sync.Mutex
+	starting chan struct{} // closed when the worker that is being made is there
+	startErr error
+	closed   bool
+	sampled  time.Time
+	busy     time.Duration // of all workers, when sampled
+}
+
+// newRelease bundles an app and reads what its settings name; nothing runs yet.
+func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
+	if len(cfg.Problems) > 0 {
+		return nil, cfg.Problems
+	}
+	r := &release{app: a, cfg: cfg}
+	r.workers.Store(&[]*worker{})
+	if cfg.Assets != "" {
+		s, err := assets.New(cfg.Assets, assets.Options{NotFound: cfg.NotFound})
+		if err != nil {
+			return nil, err
+		}
+		r.assets = s
+	}
+	if cfg.Entry == "" {
+		return r, nil
+	}
+	var err error
+	if r.env, err = environment(cfg); err != nil {
+		return nil, err
+	}
+	if r.fetcher, err = webapi.NewFetcher(cfg.Egress); err != nil {
+		return nil, err
+	}
+	if r.bundle, err = bundle.Build(ctx, bundle.Options{Root: cfg.Root, Entry: cfg.Entry, Dev: a.set.opts.Dev}); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// environment is what the app gets as env, as JSON.
+func environment(cfg config.App) (string, error) {
+	env := make(map[string]any, len(cfg.Env)+len(cfg.Secrets))
+	for name, value := range cfg.Env {
+		env[name] = value
+	}
+	for name, ref := range cfg.Secrets {
+		value, err := ref.Resolve()
+		if err != nil {
+			return "", fmt.Errorf("secret %s: %w", name, err)
+		}
+		env[name] = value
+	}
+	b, err := json.Marshal(env)
+	return string(b), err
+}
+
+func (r *release) codeCache() []byte {
+	if c := r.cache.Load(); c != nil {
+		return *c
+	}
+	return nil
+}
+
+// warm makes the first isolate, unless there is one. Many may call it at once: one
+// makes it, and all get its outcome.
+func (r *release) warm(ctx context.Context) error {
+	if r.bundle == nil {
+		return nil
+	}
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return errRetired
+	}
+	if len(*r.workers.Load()) > 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	starting := r.starting
+	if starting == nil {
+		starting = r.start()
+	}
+	r.mu.Unlock()
+	select {
+	case <-starting:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.startErr
+}
+
+// errRetired is what a release says that was replaced meanwhile: ask the app again.
+var errRetired = errors.New("this version has been replaced")
+
+// start makes one more worker; the lock is held. The channel is closed when it is
+// there, or startErr says why not.
+func (r *release) start() chan struct{} {
+	done := make(chan struct{})
+	r.starting = done
+	go func() {
+		began := time.Now()
+		ctx, cancel := context.WithTimeoutCause(context.Background(), loadTimeout,
+			fmt.Errorf("top-level await took longer than %s", loadTimeout))
+		defer cancel()
+		w, err := newWorker(ctx, r)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		defer close(done)
+		r.starting = nil
+		r.startErr = err
+		if err != nil {
+			return
+		}
+		if r.closed {
+			r.startErr = errRetired
+			w.close()
+			return
+		}
+		r.put(append(append([]*worker(nil), *r.workers.Load()...), w))
+		r.app.stats.coldStart(time.Since(began))
+	}()
+	return done
+}
+
+func (r *release) put(ws []*worker) { r.workers.Store(&ws) }
+
+// drop takes a lost worker out of service.
+func (r *release) drop(w *worker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := *r.workers.Load()
+	ws := make([]*worker, 0, len(old))
+	for _, o := range old {
+		if o != w {
+			ws = append(ws, o)
+		}
+	}
+	r.put(ws)
+}
+
+// pick is the worker with the fewest calls; nil where the release sleeps.
+func (r *release) pick() *worker {
+	ws := *r.workers.Load()
+	if len(ws) == 0 {
+		return nil
+	}
+	best, load := ws[0], ws[0].inFlight.Load()
+	for _, w := range ws[1:] {
+		if l := w.inFlight.Load(); l < load {
+			best, load = w, l
+		}
+	}
+	if load >= crowded && len(ws) < r.cfg.Limits.Isolates {
+		r.grow(ws)
+	}
+	return best
+}
+
+// grow makes another isolate where those that there are run most of the time.
+func (r *release) grow(ws []*worker) {
+	if !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	now := time.Now()
+	passed := now.Sub(r.sampled)
+	if passed < sampleEvery || r.starting != nil || r.closed {
+		return
+	}
+	var busy time.Duration
+	for _, w := range ws {
+		busy += w.isolate.Busy()
+	}
+	used := busy - r.busy
+	first := r.sampled.IsZero() || passed > 4*sampleEvery
+	r.sampled, r.busy = now, busy
+	if !first && used.Seconds() > busyEnough*passed.Seconds()*float64(len(ws)) {
+		r.start()
+	}
+}
+
+// serve runs a call in the release. It reports false where the release was retired
+// before JavaScript saw the request.
+func (r *release) serve(c *call) bool {
+	if c.x.ContentLength > r.cfg.Limits.Body {
+		c.tooLarge()
+		return true
+	}
+	// Each turn but the last has lost its isolate to another request.
+	for range 3 {
+		w := r.pick()
+		if w == nil {
+			ctx, cancel := context.WithTimeout(c.x.Context(), r.cfg.Limits.Timeout)
+			err := r.warm(ctx)
+			cancel()
+			if errors.Is(err, errRetired) {
+				return false
+			}
+			if err != nil {
+				r.app.set.log.Error("cannot start: "+err.Error(), slog.String("app", r.app.Name), slog.String("request_id", c.x.ID))
+				c.answer(http.StatusServiceUnavailable, "the app can't start\n", "1")
+				return true
+			}
+			if w = r.pick(); w == nil {
+				continue
+			}
+		}
+		w.inFlight.Add(1)
+		done := c.serve(w)
+		w.inFlight.Add(-1)
+		if done {
+			w.linger(c)
+			return true
+		}
+		r.mu.Lock()
+		closed := r.closed
+		r.mu.Unlock()
+		if closed {
+			return false
+		}
+	}
+	c.answer(http.StatusServiceUnavailable, "the app lost its isolates\n", "1")
+	return true
+}
+
+// linger bounds what goes on after the response.
+func (w *worker) linger(c *call) {
+	if w.find(c.id) == nil {
+		return
+	}
+	time.AfterFunc(waitUntilLimit, func() {
+		if w.find(c.id) == c {
+			w.end(c.id)
+			w.rel.app.hit(c, limitWaitUntil, fmt.Sprintf("waitUntil went on for more than %s after the response", waitUntilLimit))
+		}
+	})
+}
+
+// retire takes the release out of service: what runs may finish until ctx ends, then
+// its isolates are disposed of. It reports what had not finished.
+func (r *release) retire(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	ws := *r.workers.Load()
+	r.mu.Unlock()
+	var errs []error
+	for _, w := range ws {
+		errs = append(errs, w.drain(ctx))
+	}
+	r.sleep()
+	if r.fetcher != nil {
+		r.fetcher.Close()
+	}
+	if r.assets != nil {
+		errs = append(errs, r.assets.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// sleep gives the isolates back; the next request makes one anew.
+func (r *release) sleep() {
+	r.mu.Lock()
+	ws := *r.workers.Load()
+	r.put(nil)
+	r.mu.Unlock()
+	for _, w := range ws {
+		if r.cache.Load() == nil {
+			if c := w.isolate.CodeCache(); c != nil {
+				r.cache.Store(&c)
+			}
+		}
+		w.close()
+	}
+}
+
+// memory is what the isolates hold.
+func (r *release) memory() (m isolate.Memory) {
+	for _, w := range *r.workers.Load() {
+		wm := w.isolate.Memory()
+		m.Heap += wm.Heap
+		m.Reserved += wm.Reserved
+		m.Buffers += wm.Buffers
+	}
+	return m
+}
+
+// console logs a line that the app wrote.
+func (r *release) console(requestID string, l slog.Level, text string) {
+	r.app.set.log.LogAttrs(context.Background(), l, text, slog.String("app", r.app.Name), slog.String("request_id", requestID), slog.Bool("console", true))
+}
+
+// exception logs and counts what the app threw, with the places in its own sources,
+// and returns that text.
+func (r *release) exception(requestID, text string) string {
+	r.app.stats.exceptions.Add(1)
+	text = r.bundle.MapStack(moduleName(r.app.Name), text)
+	r.console(requestID, slog.LevelError, text)
+	return text
+}
+
+// level is console's level in Go's numbers.
+func level(n float64) slog.Level {
+	switch n {
+	case 0:
+		return slog.LevelDebug
+	case 2:
+		return slog.LevelWarn
+	case 3:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// resting reports whether nothing is under way in the release's isolates.
+func (r *release) resting() bool {
+	ws := *r.workers.Load()
+	for _, w := range ws {
+		w.mu.Lock()
+		n := len(w.calls)
+		w.mu.Unlock()
+		if n > 0 {
+			return false
+		}
+	}
+	return len(ws) > 0
+}
+
+// hash tells versions apart by all that they are made of.
+func (r *release) hash() string {
+	h := sha256.New()
+	if r.bundle != nil {
+		h.Write(r.bundle.Code)
+	}
+	fmt.Fprintf(h, "%s %+v", r.env, r.cfg.Limits)
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+func (r *release) serveAsset(x *daemon.Exchange) bool {
+	if x.Method != http.MethodGet && x.Method != http.MethodHead {
+		return false
+	}
+	return r.assets.Serve(x.HTTP())
+}
+
+// serveNotFound answers for an app of assets alone.
+func (r *release) serveNotFound(x *daemon.Exchange) {
+	if r.assets != nil {
+		r.assets.ServeNotFound(x.HTTP())
+		return
+	}
+	respond(x, http.StatusNotFound, "not found\n", "")
+}

@@ -1,0 +1,364 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/isolate"
+	"github.com/nano-runtime/nano/vhost"
+	"github.com/nano-runtime/nano/webapi"
+)
+
+const (
+	// keepAwake is how many apps stay awake when they are loaded; more are only checked,
+	// and made ready when somebody asks for them.
+	keepAwake = 256
+	// sweepEvery is how often the set looks for apps that may sleep.
+	sweepEvery = time.Second
+	// trimAfter is how long after its last request an app gives back spare memory.
+	trimAfter = 10 * time.Second
+)
+
+// Options says how the apps of a process run.
+type Options struct {
+	Log *slog.Logger
+	// Dev shows exceptions, with their source, to the client: for one's own eyes.
+	Dev bool
+	// ThreadLost is called when the process has lost a thread for good, each time.
+	ThreadLost func(total int)
+}
+
+// Set is the apps of a process, and which host goes to which.
+type Set struct {
+	opts      Options
+	log       *slog.Logger
+	snapshot  *isolate.Snapshot
+	scheduler *isolate.Scheduler
+	router    vhost.Router[*App]
+	apps      atomic.Pointer[map[string]*App] // replaced as a whole
+	buffers   sync.Pool
+	threads   atomic.Int64 // lost for good
+	stop      chan struct{}
+	retiring  sync.WaitGroup
+
+	changing sync.Mutex // held while Apply changes things
+}
+
+// NewSet starts V8 and its guard; there are no apps yet.
+func NewSet(opts Options) (*Set, error) {
+	snapshot, err := isolate.NewSnapshot(webapi.Prelude())
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{opts: opts, log: opts.Log, snapshot: snapshot, scheduler: isolate.NewScheduler(), stop: make(chan struct{})}
+	s.buffers.New = func() any { return new([readSize]byte) }
+	s.apps.Store(&map[string]*App{})
+	go s.sweep()
+	return s, nil
+}
+
+func (s *Set) buffer() *[readSize]byte { return s.buffers.Get().(*[readSize]byte) }
+
+// Serve answers one request: the app that its Host names does.
+func (s *Set) Serve(x *daemon.Exchange) {
+	host, err := vhost.Normalize(x.Host)
+	if err != nil {
+		respond(x, http.StatusBadRequest, "the Host header is malformed\n", "")
+		return
+	}
+	a, ok := s.router.Lookup(host)
+	if !ok {
+		respond(x, http.StatusNotFound, "no app has this host\n", "")
+		return
+	}
+	a.Serve(x)
+}
+
+// App is the app with that name, or nil.
+func (s *Set) App(name string) *App { return (*s.apps.Load())[name] }
+
+// Apps are all apps, by name.
+func (s *Set) Apps() []*App {
+	apps := *s.apps.Load()
+	return slices.SortedFunc(maps.Values(apps), func(a, b *App) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+}
+
+// Change is what an Apply did.
+type Change struct {
+	Added     []string         `json:"added"`
+	Changed   []string         `json:"changed"`
+	Removed   []string         `json:"removed"`
+	Unchanged []string         `json:"unchanged"`
+	Failed    map[string]error `json:"-"` // by app; what served before serves on
+
+	retired []<-chan error
+}
+
+// Wait waits until what the change replaced has drained, and reports what didn't.
+func (c *Change) Wait() error {
+	var first error
+	for _, r := range c.retired {
+		if err := <-r; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// next is an app as it will be when a change is through.
+type next struct {
+	app *App
+	cfg config.App
+	rel *release // nil: what the app has stays
+	err error
+}
+
+// Apply makes the set what cfg says: new versions are bundled, compiled and warmed
+// beside the old ones, in parallel; then all hosts change in one step; then the old
+// versions drain, for drain_timeout at the most. An app that can't be loaded keeps
+// what it had. force names apps to load anew though their settings are the same.
+func (s *Set) Apply(ctx context.Context, cfg *config.Config, by string, force ...string) *Change {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	old := *s.apps.Load()
+	change := &Change{Failed: make(map[string]error)}
+	plan := make([]*next, len(cfg.Apps))
+	var loading errgroup.Group
+	loading.SetLimit(runtime.GOMAXPROCS(0))
+	var awake atomic.Int64
+	for i, c := range cfg.Apps {
+		n := &next{app: old[c.Name], cfg: c}
+		plan[i] = n
+		if n.app == nil {
+			n.app = newApp(s, c)
+		} else if !n.app.differs(c) && !slices.Contains(force, c.Name) {
+			change.Unchanged = append(change.Unchanged, c.Name)
+			continue
+		}
+		if !c.Enabled {
+			continue
+		}
+		loading.Go(func() error {
+			n.rel, n.err = n.app.load(ctx, c, by)
+			if n.err == nil && awake.Add(1) > keepAwake {
+				n.rel.sleep()
+			}
+			return nil
+		})
+	}
+	_ = loading.Wait() // each next has its own error
+	s.swap(plan, old, cfg, change)
+	return change
+}
+
+// swap puts a plan into effect.
+func (s *Set) swap(plan []*next, old map[string]*App, cfg *config.Config, change *Change) {
+	apps := make(map[string]*App, len(plan))
+	var replaced []*release
+	for _, n := range plan {
+		apps[n.app.Name] = n.app
+		isNew := old[n.app.Name] == nil
+		switch {
+		case n.err != nil:
+			change.Failed[n.app.Name] = n.err
+		case isNew:
+			change.Added = append(change.Added, n.app.Name)
+		case n.rel != nil || n.app.differs(n.cfg):
+			change.Changed = append(change.Changed, n.app.Name)
+		}
+	}
+	s.routes(plan)
+	for _, n := range plan {
+		if r := n.app.adopt(n); r != nil {
+			replaced = append(replaced, r)
+		}
+	}
+	s.apps.Store(&apps)
+	for name, a := range old {
+		if apps[name] == nil {
+			change.Removed = append(change.Removed, name)
+			if r := a.current.Swap(nil); r != nil {
+				replaced = append(replaced, r)
+			}
+		}
+	}
+	slices.Sort(change.Removed)
+	for _, r := range replaced {
+		done := make(chan error, 1)
+		change.retired = append(change.retired, done)
+		s.retiring.Add(1)
+		go func() {
+			defer s.retiring.Done()
+			ctx, cancel := context.WithTimeoutCause(context.Background(), cfg.Server.DrainTimeout,
+				fmt.Errorf("app %q had not drained after %s", r.app.Name, cfg.Server.DrainTimeout))
+			defer cancel()
+			done <- r.retire(ctx)
+		}()
+	}
+}
+
+// routes swaps the host table. An app that could not be loaded keeps the hosts that it
+// had, as far as nobody else has them now.
+func (s *Set) routes(plan []*next) {
+	var entries []vhost.Entry[*App]
+	taken := make(map[string]bool)
+	var fallback **App
+	add := func(n *next, c config.App) {
+		for _, h := range c.Hosts {
+			if !taken[h.String()] {
+				taken[h.String()] = true
+				entries = append(entries, vhost.Entry[*App]{Pattern: h, Value: n.app})
+			}
+		}
+		if c.Default && fallback == nil {
+			fallback = &n.app
+		}
+	}
+	for _, n := range plan {
+		if n.err == nil {
+			add(n, n.cfg)
+		}
+	}
+	for _, n := range plan {
+		if n.err != nil {
+			if r := n.app.current.Load(); r != nil {
+				add(n, r.cfg)
+			} else {
+				add(n, n.cfg)
+			}
+		}
+	}
+	table, err := vhost.NewTable(entries, fallback)
+	if err != nil {
+		panic(err) // config has made sure that no host is there twice
+	}
+	s.router.Swap(table)
+}
+
+// differs reports whether c asks for something else than what the app runs.
+func (a *App) differs(c config.App) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.problem != nil || !a.cfg.Same(c)
+}
+
+// load makes the app's next version and warms it.
+func (a *App) load(ctx context.Context, cfg config.App, by string) (*release, error) {
+	r, err := newRelease(ctx, a, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.warm(ctx); err != nil {
+		_ = r.retire(ctx) // it has no isolate to drain
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.number++
+	r.version = Version{Number: a.number, Hash: r.hash(), Since: time.Now(), By: by}
+	return r, nil
+}
+
+// adopt makes the outcome of a change the app's own, and returns what it replaced.
+func (a *App) adopt(n *next) (replaced *release) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.problem = n.err
+	if n.err != nil {
+		return nil
+	}
+	a.cfg = n.cfg
+	a.gate.resize(n.cfg.Limits.Concurrency)
+	switch {
+	case n.rel != nil:
+		a.quarantine.lift()
+		return a.current.Swap(n.rel)
+	case !n.cfg.Enabled:
+		return a.current.Swap(nil)
+	}
+	return nil
+}
+
+// sweep puts apps to sleep that nobody asks for.
+func (s *Set) sweep() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-tick.C:
+			for _, a := range *s.apps.Load() {
+				a.rest(now)
+			}
+		}
+	}
+}
+
+// rest lets an idle app give back what it doesn't need.
+func (a *App) rest(now time.Time) {
+	r := a.current.Load()
+	if r == nil || r.bundle == nil {
+		return
+	}
+	if inside, _ := a.gate.count(); inside > 0 {
+		return
+	}
+	last := time.Unix(0, a.stats.last.Load())
+	if last.Before(r.version.Since) {
+		last = r.version.Since
+	}
+	idle := now.Sub(last)
+	switch {
+	case r.cfg.Idle > 0 && idle > r.cfg.Idle:
+		if r.resting() {
+			r.sleep()
+		}
+	case idle > trimAfter && idle <= trimAfter+2*sweepEvery:
+		for _, w := range *r.workers.Load() {
+			w.isolate.Trim()
+		}
+	}
+}
+
+// threadLost notes that the process has a thread and a heap less.
+func (s *Set) threadLost() {
+	n := s.threads.Add(1)
+	if s.opts.ThreadLost != nil {
+		s.opts.ThreadLost(int(n))
+	}
+}
+
+// Close drains every app until ctx ends, and disposes of them.
+func (s *Set) Close(ctx context.Context) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	close(s.stop)
+	var g errgroup.Group
+	for _, a := range *s.apps.Load() {
+		if r := a.current.Swap(nil); r != nil {
+			g.Go(func() error { return r.retire(ctx) })
+		}
+	}
+	err := g.Wait()
+	s.retiring.Wait()
+	s.scheduler.Close()
+	return err
+}

@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nano-runtime/nano/isolate"
+	"github.com/nano-runtime/nano/webapi"
+)
+
+// waitUntilLimit bounds how long an app may work on after a response.
+const waitUntilLimit = 30 * time.Second
+
+// worker is one isolate that runs a release's module, and the calls in it.
+type worker struct {
+	rel      *release
+	isolate  *isolate.Isolate
+	ops      *webapi.Host
+	inFlight atomic.Int64 // calls without a whole response
+
+	// mu guards the fields below.
+	mu    sync.Mutex
+	calls map[uint32]*call // until JavaScript is done with them, waitUntil included
+	last  uint32
+	idle  chan struct{} // closed when calls is empty, if somebody waits for that
+}
+
+// newWorker makes an isolate and loads the release's module into it.
+func newWorker(ctx context.Context, rel *release) (*worker, error) {
+	set := rel.app.set
+	w := &worker{rel: rel, calls: make(map[uint32]*call)}
+	w.ops = webapi.NewHost(rel.fetcher, w.send)
+	i, err := isolate.New(isolate.Options{
+		Snapshot:  set.snapshot,
+		Scheduler: set.scheduler,
+		App:       rel.app.Name,
+		Memory:    rel.cfg.Limits.Memory,
+		CPU:       rel.cfg.Limits.CPU,
+		Handle:    w.handle,
+		Lost:      w.lost,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.isolate = i
+	rejected, err := i.Load(ctx, rel.bundle.Code, moduleName(rel.app.Name), rel.env, rel.codeCache())
+	if err != nil {
+		i.Close()
+		w.ops.Close()
+		return nil, fmt.Errorf("%s", rel.bundle.MapStack(moduleName(rel.app.Name), err.Error()))
+	}
+	if rejected {
+		rel.cache.Store(nil)
+	}
+	return w, nil
+}
+
+func moduleName(app string) string { return "app:" + app }
+
+func (w *worker) send(op isolate.Op, id uint32, args ...isolate.Arg) bool {
+	return w.isolate.Send(op, id, args...)
+}
+
+// begin hands a call to JavaScript; false where the isolate takes no more.
+func (w *worker) begin(c *call, body isolate.Arg) bool {
+	w.mu.Lock()
+	w.last++
+	if w.last == 0 {
+		w.last = 1 // 0 means: no request
+	}
+	id := w.last
+	w.calls[id] = c
+	w.mu.Unlock()
+	c.mu.Lock()
+	c.id, c.worker = id, w
+	c.mu.Unlock()
+	sent := w.isolate.Send(isolate.InRequest, id,
+		isolate.Text(c.x.Method), isolate.Text(c.x.URL()), isolate.Latin1(string(c.x.Header)), body)
+	if !sent {
+		w.end(id)
+	}
+	return sent
+}
+
+// abort tells JavaScript that nobody waits for the answer any more.
+func (w *worker) abort(id uint32, reason string) {
+	w.isolate.Send(isolate.InAbort, id, isolate.Text(reason))
+}
+
+// find is the call with that id, or nil.
+func (w *worker) find(id uint32) *call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls[id]
+}
+
+// end forgets a call.
+func (w *worker) end(id uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.calls, id)
+	if len(w.calls) == 0 && w.idle != nil {
+		close(w.idle)
+		w.idle = nil
+	}
+}
+
+// handle takes what JavaScript posted; it is called on the loop's goroutine.
+func (w *worker) handle(m *isolate.Message) {
+	switch m.Op {
+	case isolate.OpRespond:
+		if c := w.find(m.ID); c != nil {
+			c.onRespond(m)
+		}
+	case isolate.OpChunk:
+		if c := w.find(m.ID); c != nil {
+			c.onChunk(m)
+		}
+	case isolate.OpEnd:
+		if c := w.find(m.ID); c != nil {
+			c.onEnd()
+		}
+	case isolate.OpFail:
+		if c := w.find(m.ID); c != nil {
+			c.onFail(m)
+		}
+	case isolate.OpReadBody:
+		if c := w.find(uint32(m.Arg(0).Number())); c != nil {
+			c.onReadBody(m.ID)
+		} else {
+			w.isolate.Send(isolate.InError, m.ID, isolate.Text("TypeError"), isolate.Text("the request is over: its body can't be read any more"))
+		}
+	case isolate.OpCancelBody:
+		// The front end drops what is left of a body when the response is out.
+	case isolate.OpDone:
+		w.end(m.ID)
+	case isolate.OpLog:
+		w.rel.console(w.requestID(m.ID), level(m.Arg(0).Number()), m.Arg(1).Text())
+	case isolate.OpUnhandled:
+		w.rel.exception(w.requestID(m.ID), "unhandled rejection: "+m.Arg(1).Text())
+	default:
+		w.ops.Handle(m)
+	}
+}
+
+// requestID is the id that logs know a call by.
+func (w *worker) requestID(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if c := w.find(id); c != nil {
+		return c.x.ID
+	}
+	return ""
+}
+
+// lost is called when the guard has taken the isolate away.
+func (w *worker) lost(l isolate.Loss) {
+	w.rel.drop(w)
+	w.ops.Close()
+	unread := make(map[uint32]bool, len(l.Unstarted))
+	for _, id := range l.Unstarted {
+		unread[id] = true
+	}
+	w.mu.Lock()
+	calls := w.calls
+	w.calls = make(map[uint32]*call)
+	if w.idle != nil {
+		close(w.idle)
+		w.idle = nil
+	}
+	w.mu.Unlock()
+	blamed := ""
+	if c := calls[l.Blame]; c != nil {
+		blamed = c.x.ID
+	}
+	w.rel.app.lost(l, blamed)
+	for id, c := range calls {
+		c.onLost(l, unread[id])
+	}
+}
+
+// drain waits until JavaScript is done with every call, or ctx ends.
+func (w *worker) drain(ctx context.Context) error {
+	w.mu.Lock()
+	if len(w.calls) == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	if w.idle == nil {
+		w.idle = make(chan struct{})
+	}
+	idle := w.idle
+	w.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// close disposes of the isolate; calls that are left are broken off.
+func (w *worker) close() {
+	w.isolate.Close()
+	w.ops.Close()
+	w.mu.Lock()
+	calls := w.calls
+	w.calls = make(map[uint32]*call)
+	w.mu.Unlock()
+	for _, c := range calls {
+		c.onLost(isolate.Loss{Cause: "drain"}, false)
+	}
+}
