@@ -59,15 +59,19 @@ function frameWith(storage, store) {
   return { record: frame?.record ?? outside, stores };
 }
 
+function snapshot() {
+  const frame = native.getContext();
+  return (fn, ...args) => runIn(frame, fn, undefined, args);
+}
+
 // AsyncLocalStorage is node:async_hooks' class of that name.
 export class AsyncLocalStorage {
   static bind(fn) {
-    return AsyncLocalStorage.snapshot().bind(undefined, fn);
+    return snapshot().bind(undefined, fn);
   }
 
   static snapshot() {
-    const frame = native.getContext();
-    return (fn, ...args) => runIn(frame, fn, undefined, args);
+    return snapshot();
   }
 
   run(store, fn, ...args) {

@@ -34,10 +34,12 @@ export class ExecutionContext {
 
 shape(ExecutionContext);
 
+let answerOf; // (event): what respondWith was given
+
 export class FetchEvent extends Event {
   #request;
   #context;
-  #response; // what respondWith was given
+  #response;
 
   constructor(request, context) {
     super("fetch", { cancelable: true });
@@ -65,16 +67,19 @@ export class FetchEvent extends Event {
     this.#context.passThroughOnException();
   }
 
-  // ask lets the listeners of the global answer request.
-  static ask(request, context) {
-    const event = new FetchEvent(request, context);
-    const error = collectUnhandled(() => dispatch(globalTarget, trust(event)));
-    if (event.#response !== undefined) return event.#response;
-    if (error !== undefined) throw error.value;
-    throw new TypeError("no fetch listener called event.respondWith()");
+  static {
+    answerOf = (event) => event.#response;
   }
 }
 
-export const askListeners = FetchEvent.ask;
-delete FetchEvent.ask;
+// askListeners lets the listeners of the global answer request.
+export function askListeners(request, context) {
+  const event = new FetchEvent(request, context);
+  const error = collectUnhandled(() => dispatch(globalTarget, trust(event)));
+  const answer = answerOf(event);
+  if (answer !== undefined) return answer;
+  if (error !== undefined) throw error.value;
+  throw new TypeError("no fetch listener called event.respondWith()");
+}
+
 shape(FetchEvent);

@@ -2,6 +2,7 @@
 import { AbortSignal, abortSignal, createSignal, dependentSignal } from "../lib/abort.js";
 import { DOMException } from "../lib/domexception.js";
 import { dictionary, needArguments, shape } from "../lib/idl.js";
+import { plainHref } from "../lib/url/scan.js";
 import { URL } from "../lib/url/url.js";
 import { Body, RemoteBody, extractBody, mixinBody } from "./body.js";
 import { HeaderList, Headers, byteString } from "./headers.js";
@@ -93,7 +94,7 @@ export function incomingRequest(record, method, url, text, body) {
   if (body !== undefined) {
     wrapped = new Body(typeof body === "number" ? new RemoteBody(READ_BODY, CANCEL_BODY, record.id) : body, null);
   }
-  return new Request(new RequestState(method, url, false, text, undefined, wrapped, record));
+  return fromState(new RequestState(method, url, false, text, undefined, wrapped, record));
 }
 
 // abortIncoming tells whoever listens that the client has gone.
@@ -102,28 +103,12 @@ export function abortIncoming(record, message) {
   if (record.signal !== undefined) abortSignal(record.signal, record.aborted);
 }
 
-// What the URL standard would leave as it is, so that most requests need no parser. Dot segments are looked for apart.
-const PLAIN_TARGET =
-  /^\/[!$%&'()*+,\-./0-9:;=@A-Z[\]_a-z|~]*(?:\?[!$%&()*+,\-./0-9:;=?@A-Z[\\\]^_`a-z{|}~]*)?$/;
-const DOTS = /\/\.|\/%2e/i;
-
-// Origins as clients send them → as the URL standard writes them. Bounded, as clients may make them up.
-const origins = new Map();
-const MAX_ORIGINS = 64;
-
+// canonicalURL is url as the URL standard writes it. What it can't parse, which the front end has let through, stays.
 function canonicalURL(url) {
-  const slash = url.indexOf("/", 8);
-  const origin = origins.get(url.slice(0, slash));
-  const target = url.slice(slash);
-  if (origin !== undefined && PLAIN_TARGET.test(target) && !DOTS.test(target)) return origin + target;
-  let parsed;
-  try {
-    parsed = new URL(url);
-  } catch {
-    return url;
-  }
-  if (origin === undefined && origins.size < MAX_ORIGINS) origins.set(url.slice(0, slash), parsed.origin);
-  return parsed.href;
+  const plain = plainHref(url);
+  if (plain !== undefined) return plain;
+  const parsed = URL.parse(url);
+  return parsed === null ? url : parsed.href;
 }
 
 const DEFAULTS = Object.freeze({
@@ -294,8 +279,13 @@ export class Request {
   get duplex() { return this.#state && "half"; }
 
   clone() {
-    return new Request(this.#state.clone());
+    return fromState(this.#state.clone());
   }
+}
+
+// Outside of the class: one that names itself is renamed by the bundler.
+function fromState(state) {
+  return new Request(state);
 }
 
 mixinBody(Request, requestState);

@@ -110,14 +110,14 @@ export class Response {
     const state = new ResponseState(null, 0, "", new HeaderList([], undefined));
     state.list.immutable = true;
     state.type = "error";
-    return new Response(state);
+    return fromState(state);
   }
 
   static json(data, init = undefined) {
     needArguments(arguments, 1, "Response", "json");
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError("Response.json: the value has no JSON form");
-    return new Response(makeState(text, init, "application/json"));
+    return fromState(makeState(text, init, "application/json"));
   }
 
   static redirect(url, status = 302) {
@@ -134,7 +134,7 @@ export class Response {
     }
     const list = new HeaderList(["location", target], undefined);
     list.immutable = true;
-    return new Response(new ResponseState(null, code, "", list));
+    return fromState(new ResponseState(null, code, "", list));
   }
 
   get type() { return this.#state.type; }
@@ -146,8 +146,13 @@ export class Response {
   get headers() { return this.#state.headers; }
 
   clone() {
-    return new Response(this.#state.clone());
+    return fromState(this.#state.clone());
   }
+}
+
+// Outside of the class: one that names itself is renamed by the bundler.
+function fromState(state) {
+  return new Response(state);
 }
 
 mixinBody(Response, responseState);
