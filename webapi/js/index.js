@@ -22,6 +22,7 @@ import { URLSearchParams } from "./lib/url/searchparams.js";
 import { URL } from "./lib/url/url.js";
 import { URLPattern } from "./lib/url/urlpattern.js";
 import { installWasmStreaming } from "./lib/wasm.js";
+import { rehearse } from "./rehearsal.js";
 
 expose({
   Blob, File, FormData,
@@ -35,7 +36,6 @@ expose({
 });
 exposeOperations({ atob, btoa, structuredClone });
 installGlobal();
-installWasmStreaming();
 const dispatch = install();
 
 const { Headers, Request, Response } = globalThis;
@@ -44,5 +44,10 @@ notCloneable(
   TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, URL, URLPattern, URLSearchParams, MessageChannel,
   ...Object.values(streamClasses),
 );
+
+// The bridge calls this when it has made an isolate from the snapshot, before any of the app's code.
+dispatch.awake = installWasmStreaming;
+
+rehearse(dispatch);
 
 export default dispatch;

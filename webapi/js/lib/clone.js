@@ -130,6 +130,9 @@ class Cloner {
     if (value instanceof Set) return this.#set(value);
     if (ArrayBuffer.isView(value)) return this.#view(value);
     if (isArrayBuffer(value)) return this.#buffer(value);
+    for (const [Class, copy] of simple) {
+      if (value instanceof Class) return this.#remember(value, copy(value));
+    }
     return leaves().some((Class) => value instanceof Class) ? this.#remember(value, leaf(value)) : undefined;
   }
 
@@ -199,13 +202,24 @@ class Cloner {
   }
 }
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+const getter = (object, key) => Object.getOwnPropertyDescriptor(object, key).get;
+const typedArrayTag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
+const regExpSource = getter(RegExp.prototype, "source");
+const regExpFlags = getter(RegExp.prototype, "flags");
 
-// leaves are the classes of what V8 copies or refuses. WebAssembly is looked up late: it must stay out of the snapshot.
+// simple copies what V8's serializer takes fifty times as long for.
+const simple = [
+  [Date, (date) => new Date(Date.prototype.getTime.call(date))],
+  [RegExp, (regexp) => new RegExp(regExpSource.call(regexp), regExpFlags.call(regexp))],
+  ...[Boolean, Number, String, BigInt].map((Class) => [Class, (boxed) => Object(Class.prototype.valueOf.call(boxed))]),
+];
+
+// leaves are the classes of what V8 copies or refuses. Some are looked up late, since they aren't there yet while the
+// snapshot is made.
 function leaves() {
   return [
-    Date, RegExp, Error, Boolean, Number, String, BigInt, Symbol, Promise, WeakMap, WeakSet, WeakRef,
-    FinalizationRegistry, SharedArrayBuffer, WebAssembly.Module, WebAssembly.Memory, WebAssembly.Instance,
+    Error, Symbol, Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry, SharedArrayBuffer, WebAssembly.Module,
+    WebAssembly.Memory, WebAssembly.Instance,
   ];
 }
 

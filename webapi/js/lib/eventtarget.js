@@ -103,8 +103,8 @@ export class EventTarget {
   }
 }
 
-// The global is an EventTarget by its methods, not by its class: its listeners are those of a target of its own, whose
-// events name the global.
+// The global is an EventTarget by its prototype, but wasn't made as one: its listeners are those of a target of its
+// own, whose events name the global.
 export const globalTarget = new EventTarget();
 
 function receiver(value) {

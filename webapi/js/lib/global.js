@@ -1,4 +1,4 @@
-// The global object itself: an EventTarget by its methods, and what it has beside classes and functions.
+// The global object itself: an EventTarget, and what it has beside classes and functions.
 
 import { native } from "../native.js";
 import { Record } from "../core/context.js";
@@ -10,8 +10,8 @@ import { performance } from "./performance.js";
 import { reportException } from "./report.js";
 
 export function installGlobal() {
-  const { addEventListener, removeEventListener, dispatchEvent } = EventTarget.prototype;
-  exposeOperations({ addEventListener, removeEventListener, dispatchEvent, reportError });
+  Object.setPrototypeOf(globalThis, EventTarget.prototype);
+  exposeOperations({ reportError });
   for (const type of ["error", "unhandledrejection", "rejectionhandled"]) {
     eventHandler(globalThis, type, { get: getHandler, set: setHandler });
   }

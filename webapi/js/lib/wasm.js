@@ -23,6 +23,7 @@ const functions = {
   },
 };
 
+// installWasmStreaming can't run while the snapshot is made: WebAssembly isn't there yet.
 export function installWasmStreaming() {
   for (const [name, value] of Object.entries(functions)) {
     Object.defineProperty(WebAssembly, name, { value, writable: true, enumerable: true, configurable: true });

@@ -7,9 +7,9 @@ const script = new vm.Script(readFileSync(new URL("../../dist/prelude.js", impor
   filename: "prelude.js",
 });
 
-// newContext evaluates the platform in a context of its own: { global, posted, dispatch, run, snapshotting }. posted
-// collects what was posted, as arrays.
-export function newContext() {
+// newContext evaluates the platform in a context of its own: { global, posted, dispatch, run }. posted collects what was
+// posted, as arrays.
+export async function newContext() {
   const global = vm.createContext(vm.constants.DONT_CONTEXTIFY ?? {});
   prepare(global);
   const posted = [];
@@ -18,7 +18,9 @@ export function newContext() {
     if (evaluating) throw new Error("not while the snapshot is made");
   });
   const dispatch = script.runInContext(global)(native);
+  await new Promise(setImmediate); // the microtasks that the evaluation has left
   evaluating = false;
+  dispatch.awake();
   return { global, posted, dispatch, run: (code) => vm.runInContext(code, global) };
 }
 

@@ -1,5 +1,5 @@
 import { needArguments, shape, usv } from "../idl.js";
-import { hostStart, isPlainHash, isPlainPath, isPlainSearch, join, plainHref } from "./scan.js";
+import { found, isPlainHash, isPlainPath, isPlainSearch, join, scan } from "./scan.js";
 import { createParams, resetParams } from "./searchparams.js";
 
 // parser is whatwg-url's state machine, evaluated when the first URL needs it.
@@ -8,11 +8,12 @@ const parser = () => require("whatwg-url/lib/url-state-machine.js");
 const secret = Symbol("URL");
 
 let setQuery; // (url, query): its searchParams have changed
-let resolve; // (input, base): the href of a plain URL that input makes with a plain base
 
 // A URL is either plain (see scan.js): its text and where the parts of it start; or it has a record, the parser's.
 export class URL {
   #href = "";
+  #host = 0;
+  #port = 0;
   #path = 0;
   #query = 0;
   #hash = 0;
@@ -53,7 +54,7 @@ export class URL {
   }
 
   get protocol() {
-    if (this.#record === undefined) return this.#href.charCodeAt(4) === 0x3a ? "http:" : "https:";
+    if (this.#record === undefined) return this.#host === 7 ? "http:" : "https:";
     return `${this.#record.scheme}:`;
   }
   set protocol(value) { this.#change(`${usv(value)}:`, "scheme start"); }
@@ -76,7 +77,7 @@ export class URL {
 
   get host() {
     const record = this.#record;
-    if (record === undefined) return this.#href.slice(hostStart(this.#href), this.#path);
+    if (record === undefined) return this.#href.slice(this.#host, this.#path);
     if (record.host === null) return "";
     const host = parser().serializeHost(record.host);
     return record.port === null ? host : `${host}:${record.port}`;
@@ -88,7 +89,7 @@ export class URL {
 
   get hostname() {
     const record = this.#record;
-    if (record === undefined) return this.#href.slice(hostStart(this.#href), this.#colon());
+    if (record === undefined) return this.#href.slice(this.#host, this.#port);
     return record.host === null ? "" : parser().serializeHost(record.host);
   }
   set hostname(value) {
@@ -97,7 +98,7 @@ export class URL {
   }
 
   get port() {
-    if (this.#record === undefined) return this.#href.slice(this.#colon() + 1, this.#path);
+    if (this.#record === undefined) return this.#href.slice(this.#port + 1, this.#path);
     return this.#record.port === null ? "" : String(this.#record.port);
   }
   set port(value) {
@@ -117,7 +118,7 @@ export class URL {
   set pathname(value) {
     value = usv(value);
     if (this.#record === undefined && isPlainPath(value)) {
-      this.#locate(this.#href.slice(0, this.#path) + value + this.#href.slice(this.#query));
+      this.#replace(this.#path, value, this.#query);
       return;
     }
     const record = this.#open();
@@ -136,7 +137,7 @@ export class URL {
     value = usv(value);
     if (value !== "" && !value.startsWith("?")) value = `?${value}`;
     if (this.#record === undefined && isPlainSearch(value)) {
-      this.#locate(this.#href.slice(0, this.#query) + value + this.#href.slice(this.#hash));
+      this.#replace(this.#query, value, this.#hash);
     } else {
       const record = this.#open();
       record.query = value === "" ? null : "";
@@ -158,7 +159,7 @@ export class URL {
     value = usv(value);
     if (value !== "" && !value.startsWith("#")) value = `#${value}`;
     if (this.#record === undefined && isPlainHash(value)) {
-      this.#locate(this.#href.slice(0, this.#hash) + value);
+      this.#replace(this.#hash, value, this.#href.length);
       return;
     }
     const record = this.#open();
@@ -172,10 +173,17 @@ export class URL {
 
   // parse leaves the URL as it was where the input is none.
   #parse(input, base) {
-    const href = base === undefined ? plainHref(input) : resolve(input, base);
-    if (href !== undefined) {
-      this.#locate(href);
-      return true;
+    if (base === undefined || scan(base)) {
+      let href = input;
+      let plain = scan(href);
+      if (!plain && base !== undefined) {
+        href = join(base, input);
+        plain = href !== undefined && scan(href);
+      }
+      if (plain) {
+        this.#take(href);
+        return true;
+      }
     }
     let baseURL = null;
     if (base !== undefined) {
@@ -188,20 +196,25 @@ export class URL {
     return true;
   }
 
-  #locate(href) {
+  // take makes this the plain URL that scan has just found.
+  #take(href) {
     this.#record = undefined;
+    this.#host = found.host;
+    this.#port = found.port;
+    this.#path = found.path;
+    this.#query = found.query;
+    this.#hash = found.hash;
     this.#href = href;
-    this.#path = href.indexOf("/", 8);
-    const hash = href.indexOf("#", this.#path);
-    this.#hash = hash < 0 ? href.length : hash;
-    const query = href.indexOf("?", this.#path);
-    this.#query = query < 0 || query > this.#hash ? this.#hash : query;
+    if (found.path < href.length) return;
+    this.#href += "/";
+    this.#query = this.#hash = this.#href.length;
   }
 
-  // colon is where the port's colon is in a plain URL, or would be.
-  #colon() {
-    const colon = this.#href.indexOf(":", 8);
-    return colon < 0 || colon > this.#path ? this.#path : colon;
+  // replace puts text that is plain there in the place of a part of a plain URL.
+  #replace(start, text, end) {
+    const href = this.#href.slice(0, start) + text + this.#href.slice(end);
+    scan(href);
+    this.#take(href);
   }
 
   #open() {
@@ -210,7 +223,7 @@ export class URL {
 
   #close(record) {
     const href = parser().serializeURL(record);
-    if (plainHref(href) === href) this.#locate(href);
+    if (scan(href)) this.#take(href);
     else this.#record = record;
   }
 
@@ -227,23 +240,12 @@ export class URL {
   static {
     setQuery = (url, query) => {
       const record = url.#record;
-      if (record !== undefined) {
-        record.query = query === "" ? null : query;
-        url.#close(record);
+      if (record === undefined) {
+        url.#replace(url.#query, query === "" ? "" : `?${query}`, url.#hash);
         return;
       }
-      const href = url.#href;
-      url.#locate(href.slice(0, url.#query) + (query === "" ? "" : `?${query}`) + href.slice(url.#hash));
-    };
-    resolve = (input, base) => {
-      const plainBase = plainHref(base);
-      if (plainBase === undefined) return undefined;
-      const href = plainHref(input);
-      if (href !== undefined) return href;
-      const url = new URL(secret);
-      url.#locate(plainBase);
-      const joined = join(plainBase, url.#path, url.#query, url.#hash, input);
-      return joined === undefined ? undefined : plainHref(joined);
+      record.query = query === "" ? null : query;
+      url.#close(record);
     };
   }
 }
