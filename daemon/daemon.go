@@ -58,6 +58,11 @@ type Service struct {
 const (
 	defaultDrain = 30 * time.Second
 	closeTimeout = 5 * time.Second
+	// How long an idle connection may still bring a request when the process drains.
+	// With a successor there is no hurry, and no request should fail; without one
+	// somebody waits for the end.
+	handOverGrace = 5 * time.Second
+	stopGrace     = time.Second
 )
 
 // Daemon is the process: at most one can be made.
@@ -275,9 +280,11 @@ func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
 // connections, and the open ones come to their end; the service closes.
 func (s *serving) end() error {
 	s.quiet()
+	grace := stopGrace
 	select {
 	case <-s.d.gens.replaced:
 		// The unit lives on: only the other generation speaks for it now.
+		grace = handOverGrace
 	default:
 		s.d.notify.send("STOPPING=1", status("Draining"))
 	}
@@ -299,7 +306,7 @@ func (s *serving) end() error {
 	}()
 	adminDone := make(chan error, 1)
 	go func() { adminDone <- s.admin.Shutdown(ctx) }()
-	err := s.front.Drain(ctx)
+	err := s.front.Drain(ctx, grace)
 	err = errors.Join(err, <-adminDone, s.admin.Close())
 	if s.svc.Close == nil {
 		return err

@@ -40,9 +40,11 @@ type Exchange struct {
 	App string
 
 	wire    wire
+	url     string
 	status  int   // of the response, 0 before there is one
 	written int64 // bytes of the response's body
 	over    bool  // no more can be written
+	broken  bool  // the handler panicked
 }
 
 // wire is what carries an exchange: our own HTTP/1, or net/http's HTTP/2.
@@ -64,7 +66,7 @@ var (
 )
 
 // URL is the request's absolute URL as the client used it.
-func (x *Exchange) URL() string { return x.Scheme + "://" + x.Host + x.Target }
+func (x *Exchange) URL() string { return x.url }
 
 // Status is the status of the response, 0 while there is none.
 func (x *Exchange) Status() int { return x.status }

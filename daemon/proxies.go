@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/nano-runtime/nano/daemon/http1"
 )
 
 // maxHops bounds how many proxies a request is followed through.
@@ -38,10 +40,20 @@ type claims struct {
 	requestID      string
 }
 
-// take reports whether a field is a claim, by its name in lower case, and keeps its
-// value. Those that nobody reads here are claims nonetheless: an app that believes
-// them would be fooled by any client.
-func (c *claims) take(name, value string) bool {
+// isClaim reports whether a field is a claim, by its name in lower case. Those that
+// nobody reads here are claims nonetheless: an app that believes them would be fooled
+// by any client.
+func isClaim[T string | []byte](name T) bool {
+	switch string(name) {
+	case "forwarded", "x-request-id", "x-real-ip":
+		return true
+	}
+	const prefix = "x-forwarded-"
+	return len(name) > len(prefix) && string(name[:len(prefix)]) == prefix
+}
+
+// take keeps the value of a claim.
+func (c *claims) take(name, value string) {
 	switch name {
 	case "x-forwarded-for":
 		join(&c.forwardedFor, value)
@@ -53,11 +65,7 @@ func (c *claims) take(name, value string) bool {
 		join(&c.forwarded, value)
 	case "x-request-id":
 		c.requestID = value
-	case "x-real-ip":
-	default:
-		return strings.HasPrefix(name, "x-forwarded-")
 	}
-	return true
 }
 
 func join(list *string, value string) {
@@ -142,7 +150,7 @@ func setScheme(x *Exchange, proto string) {
 }
 
 func setHost(x *Exchange, host string) {
-	if host != "" && all(host, hostByte) {
+	if http1.IsHost(host) {
 		x.Host = host
 	}
 }
@@ -232,7 +240,7 @@ func parseForwarded(s string) ([]element, bool) {
 
 func cutToken(s string) (token, rest string, ok bool) {
 	i := 0
-	for i < len(s) && class[s[i]]&tokenByte != 0 {
+	for i < len(s) && http1.IsToken(s[i:i+1]) {
 		i++
 	}
 	return s[:i], s[i:], i > 0

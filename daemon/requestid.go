@@ -2,16 +2,15 @@ package daemon
 
 import "math/rand/v2"
 
-// newID makes a request id: 64 random bits as 13 digits of base 32.
-func newID() string {
+// appendID makes a request id and appends it: 64 random bits as 13 digits of base 32.
+func appendID(b []byte) []byte {
 	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
-	var b [13]byte
 	n := rand.Uint64()
-	for i := range b {
-		b[i] = digits[n&31]
+	for range 13 {
+		b = append(b, digits[n&31])
 		n >>= 5
 	}
-	return string(b[:])
+	return b
 }
 
 // validID reports whether a proxy's request id can go into headers and logs as it is.
