@@ -42,14 +42,16 @@ type App struct {
 	current    atomic.Pointer[release] // nil: nothing to serve with
 
 	// mu guards the fields below.
-	mu      sync.Mutex
-	cfg     config.App // as it was last asked for, whether or not that could be loaded
-	problem error      // why the last change of the app failed; nil: it didn't
-	number  int        // of the last version
+	mu       sync.Mutex
+	cfg      config.App // as it was last asked for, whether or not that could be loaded
+	problem  error      // why the last change of the app failed; nil: it didn't
+	versions []Version  // oldest first; at most keepVersions
+	resumed  bool       // the last version is from an earlier process
 }
 
 func newApp(s *Set, cfg config.App) *App {
-	a := &App{Name: cfg.Name, set: s, cfg: cfg}
+	a := &App{Name: cfg.Name, set: s, cfg: cfg, versions: s.opts.Versions[cfg.Name]}
+	a.resumed = len(a.versions) > 0
 	a.gate.limit = cfg.Limits.Concurrency
 	return a
 }
@@ -87,7 +89,7 @@ func (a *App) serve(x *daemon.Exchange, began time.Time) {
 	}
 	defer a.gate.leave()
 	if waited := time.Since(began); waited > time.Millisecond {
-		a.stats.queued.Add(int64(waited))
+		a.stats.queue(waited)
 	}
 	c := &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
 	defer c.close()
@@ -124,6 +126,7 @@ func (a *App) State() (State, error) {
 // is no call yet.
 func (a *App) hit(c *call, l limit, text string) {
 	a.stats.hits[l].Add(1)
+	a.set.event(EventLimit, a.Name, l.String()+": "+text)
 	id := ""
 	if c != nil {
 		id = c.x.ID
@@ -135,9 +138,11 @@ func (a *App) hit(c *call, l limit, text string) {
 func (a *App) lost(l isolate.Loss, requestID string) {
 	kind := lossLimit(l)
 	a.stats.hits[kind].Add(1)
+	a.set.event(EventLimit, a.Name, kind.String()+": isolate lost: "+l.Detail)
 	a.set.log.Error("isolate lost: "+l.Detail, slog.String("app", a.Name), slog.String("request_id", requestID),
 		slog.String("limit", kind.String()), slog.String("cause", string(l.Cause)))
 	if until := a.quarantine.strike(time.Now(), l.ThreadLost()); until > 0 {
+		a.set.event(EventQuarantine, a.Name, fmt.Sprintf("no requests for %s", until))
 		a.set.log.Error(fmt.Sprintf("quarantine: no requests for %s", until), slog.String("app", a.Name))
 	}
 	if l.ThreadLost() {

@@ -175,7 +175,11 @@ func (r *release) start() chan struct{} {
 			w.close()
 			return
 		}
-		r.put(append(append([]*worker(nil), *r.workers.Load()...), w))
+		ws := *r.workers.Load()
+		if len(ws) == 0 && r.version.Number > 0 {
+			r.app.set.event(EventWake, r.app.Name, fmt.Sprintf("in %s", time.Since(began).Round(100*time.Microsecond)))
+		}
+		r.put(append(append([]*worker(nil), ws...), w))
 		r.app.stats.coldStart(time.Since(began))
 	}()
 	return done

@@ -36,9 +36,25 @@ type Options struct {
 	Log *slog.Logger
 	// Dev shows exceptions, with their source, to the client: for one's own eyes.
 	Dev bool
+	// Versions are those of earlier processes, oldest first, by app: numbers go on from
+	// there, and an app that comes back as it was keeps its last one.
+	Versions map[string][]Version
+	// Event is told what happens to apps by itself. It must not block.
+	Event func(kind Event, app, text string)
 	// ThreadLost is called when the process has lost a thread for good, each time.
 	ThreadLost func(total int)
 }
+
+// Event is a kind of thing that happens to an app without anybody changing it.
+type Event string
+
+// The events.
+const (
+	EventLimit      Event = "limit" // a request hit a limit
+	EventQuarantine Event = "quarantine"
+	EventSleep      Event = "sleep"
+	EventWake       Event = "wake"
+)
 
 // Set is the apps of a process, and which host goes to which.
 type Set struct {
@@ -67,6 +83,12 @@ func NewSet(opts Options) (*Set, error) {
 	s.apps.Store(&map[string]*App{})
 	go s.sweep()
 	return s, nil
+}
+
+func (s *Set) event(kind Event, app, text string) {
+	if s.opts.Event != nil {
+		s.opts.Event(kind, app, text)
+	}
 }
 
 func (s *Set) buffer() *[readSize]byte { return s.buffers.Get().(*[readSize]byte) }
@@ -128,6 +150,9 @@ type next struct {
 	cfg config.App
 	rel *release // nil: what the app has stays
 	err error
+	// stuck says that the app could not be loaded with these settings before, and that
+	// nobody asks to try again.
+	stuck bool
 }
 
 // Apply makes the set what cfg says: new versions are bundled, compiled and warmed
@@ -135,6 +160,16 @@ type next struct {
 // versions drain, for drain_timeout at the most. An app that can't be loaded keeps
 // what it had. force names apps to load anew though their settings are the same.
 func (s *Set) Apply(ctx context.Context, cfg *config.Config, by string, force ...string) *Change {
+	return s.apply(ctx, cfg, by, force, false)
+}
+
+// Try is Apply for a change that is wanted whole or not at all: where an app can't be
+// loaded nothing changes, and Failed says why.
+func (s *Set) Try(ctx context.Context, cfg *config.Config, by string, force ...string) *Change {
+	return s.apply(ctx, cfg, by, force, true)
+}
+
+func (s *Set) apply(ctx context.Context, cfg *config.Config, by string, force []string, whole bool) *Change {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	old := *s.apps.Load()
@@ -150,6 +185,7 @@ func (s *Set) Apply(ctx context.Context, cfg *config.Config, by string, force ..
 			n.app = newApp(s, c)
 		} else if !n.app.differs(c) && !slices.Contains(force, c.Name) {
 			change.Unchanged = append(change.Unchanged, c.Name)
+			n.stuck = n.app.failing()
 			continue
 		}
 		if !c.Enabled {
@@ -164,8 +200,30 @@ func (s *Set) Apply(ctx context.Context, cfg *config.Config, by string, force ..
 		})
 	}
 	_ = loading.Wait() // each next has its own error
+	if whole && change.drop(ctx, plan) {
+		return change
+	}
 	s.swap(plan, old, cfg, change)
 	return change
+}
+
+// drop disposes of what was loaded if any of it could not be, and reports whether.
+func (c *Change) drop(ctx context.Context, plan []*next) bool {
+	for _, n := range plan {
+		if n.err != nil {
+			c.Failed[n.app.Name] = n.err
+		}
+	}
+	if len(c.Failed) == 0 {
+		return false
+	}
+	c.Unchanged = nil
+	for _, n := range plan {
+		if n.rel != nil {
+			_ = n.rel.retire(ctx) // nobody has called it
+		}
+	}
+	return true
 }
 
 // swap puts a plan into effect.
@@ -232,12 +290,12 @@ func (s *Set) routes(plan []*next) {
 		}
 	}
 	for _, n := range plan {
-		if n.err == nil {
+		if n.err == nil && !n.stuck {
 			add(n, n.cfg)
 		}
 	}
 	for _, n := range plan {
-		if n.err != nil {
+		if n.err != nil || n.stuck {
 			if r := n.app.current.Load(); r != nil {
 				add(n, r.cfg)
 			} else {
@@ -252,11 +310,19 @@ func (s *Set) routes(plan []*next) {
 	s.router.Swap(table)
 }
 
-// differs reports whether c asks for something else than what the app runs.
+// differs reports whether c asks for something else than what the app was last asked
+// to run.
 func (a *App) differs(c config.App) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.problem != nil || !a.cfg.Same(c)
+	return !a.cfg.Same(c)
+}
+
+// failing reports whether the last change of the app failed.
+func (a *App) failing() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.problem != nil
 }
 
 // load makes the app's next version and warms it.
@@ -269,26 +335,55 @@ func (a *App) load(ctx context.Context, cfg config.App, by string) (*release, er
 		_ = r.retire(ctx) // it has no isolate to drain
 		return nil, err
 	}
+	r.version = a.nextVersion(r.hash(), by)
+	return r, nil
+}
+
+// keepVersions is how many versions of an app are remembered.
+const keepVersions = 10
+
+// nextVersion numbers what was just loaded. What an earlier process served last, and
+// comes back as it was, is no new version.
+func (a *App) nextVersion(hash, by string) Version {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.number++
-	r.version = Version{Number: a.number, Hash: r.hash(), Since: time.Now(), By: by}
-	return r, nil
+	var last Version
+	if n := len(a.versions); n > 0 {
+		last = a.versions[n-1]
+	}
+	if a.resumed && last.Hash == hash {
+		return last
+	}
+	return Version{Number: last.Number + 1, Hash: hash, Since: time.Now().Round(time.Millisecond), By: by}
+}
+
+// record adds a version to those that served; the lock is held.
+func (a *App) record(v Version) {
+	a.resumed = false
+	if n := len(a.versions); n > 0 && a.versions[n-1].Number == v.Number {
+		return
+	}
+	kept := a.versions[max(len(a.versions)-keepVersions+1, 0):]
+	a.versions = append(append([]Version(nil), kept...), v)
 }
 
 // adopt makes the outcome of a change the app's own, and returns what it replaced.
 func (a *App) adopt(n *next) (replaced *release) {
+	if n.stuck {
+		return nil
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.problem = n.err
+	a.cfg = n.cfg
 	if n.err != nil {
 		return nil
 	}
-	a.cfg = n.cfg
 	a.gate.resize(n.cfg.Limits.Concurrency)
 	switch {
 	case n.rel != nil:
 		a.quarantine.lift()
+		a.record(n.rel.version)
 		return a.current.Swap(n.rel)
 	case !n.cfg.Enabled:
 		return a.current.Swap(nil)
@@ -306,6 +401,7 @@ func (s *Set) sweep() {
 			return
 		case now := <-tick.C:
 			for _, a := range *s.apps.Load() {
+				a.stats.tick()
 				a.rest(now)
 			}
 		}
@@ -329,6 +425,7 @@ func (a *App) rest(now time.Time) {
 	switch {
 	case r.cfg.Idle > 0 && idle > r.cfg.Idle:
 		if r.resting() {
+			a.set.event(EventSleep, a.Name, "no request for "+r.cfg.Idle.String())
 			r.sleep()
 		}
 	case idle > trimAfter && idle <= trimAfter+2*sweepEvery:

@@ -160,6 +160,7 @@ func (w *worker) requestID(id uint32) string {
 // lost is called when the guard has taken the isolate away.
 func (w *worker) lost(l isolate.Loss) {
 	w.rel.drop(w)
+	w.rel.app.stats.cpu.Add(int64(w.isolate.Busy()))
 	w.ops.Close()
 	unread := make(map[uint32]bool, len(l.Unstarted))
 	for _, id := range l.Unstarted {
@@ -205,6 +206,7 @@ func (w *worker) drain(ctx context.Context) error {
 
 // close disposes of the isolate; calls that are left are broken off.
 func (w *worker) close() {
+	w.rel.app.stats.cpu.Add(int64(w.isolate.Busy()))
 	w.isolate.Close()
 	w.ops.Close()
 	w.mu.Lock()
