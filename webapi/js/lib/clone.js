@@ -5,7 +5,7 @@
 import { native } from "../native.js";
 import { cloneBlob, isBlob } from "./blob.js";
 import { DOMException, isDOMException } from "./domexception.js";
-import { bytesOf, dictionary, isArrayBuffer, needArguments } from "./idl.js";
+import { bytesOf, dictionary, isArrayBuffer, needArguments, typedArrayName } from "./idl.js";
 
 const cloners = [];
 const movers = [];
@@ -159,7 +159,7 @@ class Cloner {
   #view(value) {
     if (!isArrayBuffer(value.buffer)) return this.#remember(value, leaf(value)); // memory that is shared stays shared
     const { byteOffset } = value;
-    const tag = typedArrayTag.call(value);
+    const tag = typedArrayName(value);
     const Class = tag === undefined ? DataView : globalThis[tag];
     const length = tag === undefined ? value.byteLength : value.length;
     const make = (buffer) => new Class(buffer, byteOffset, length);
@@ -203,7 +203,6 @@ class Cloner {
 }
 
 const getter = (object, key) => Object.getOwnPropertyDescriptor(object, key).get;
-const typedArrayTag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
 const regExpSource = getter(RegExp.prototype, "source");
 const regExpFlags = getter(RegExp.prototype, "flags");
 

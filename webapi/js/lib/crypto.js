@@ -2,7 +2,7 @@ import { native } from "../native.js";
 import { call } from "../core/calls.js";
 import { DIGEST } from "../core/ops.js";
 import { DOMException } from "./domexception.js";
-import { bytesOf, isObject, needArguments, shape } from "./idl.js";
+import { bytesOf, isObject, needArguments, shape, typedArrayName } from "./idl.js";
 
 const secret = Symbol("Crypto");
 
@@ -10,7 +10,6 @@ const integerArrays = [
   "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array",
   "BigInt64Array", "BigUint64Array",
 ];
-const arrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 
 const hex = [];
 for (let i = 0; i < 256; i++) hex.push((i + 0x100).toString(16).slice(1));
@@ -31,7 +30,7 @@ export class Crypto {
   getRandomValues(array) {
     this.#subtle;
     needArguments(arguments, 1, "Crypto", "getRandomValues");
-    if (!ArrayBuffer.isView(array) || !integerArrays.includes(arrayTag.call(array))) {
+    if (!integerArrays.includes(typedArrayName(array))) {
       throw new DOMException("getRandomValues: the argument is not an array of integers", "TypeMismatchError");
     }
     if (array.byteLength > 65536) {

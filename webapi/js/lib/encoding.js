@@ -1,5 +1,5 @@
 import { native } from "../native.js";
-import { bytesOf, dictionary, needArguments, shape } from "./idl.js";
+import { bytesOf, dictionary, needArguments, shape, typedArrayName } from "./idl.js";
 import { TransformStream } from "./streams.js";
 
 export class TextEncoder {
@@ -19,7 +19,7 @@ export class TextEncoder {
     this.#brand;
     needArguments(arguments, 2, "TextEncoder", "encodeInto");
     source = `${source}`;
-    if (!(destination instanceof Uint8Array)) {
+    if (typedArrayName(destination) !== "Uint8Array") {
       throw new TypeError("TextEncoder.encodeInto: the destination is not a Uint8Array");
     }
     const both = native.encodeInto(source, destination);
@@ -90,7 +90,7 @@ export class TextDecoder {
   }
 
   #useOther(label) {
-    let { TextDecoder: Decoder } = others();
+    const { TextDecoder: Decoder } = others();
     const options = { fatal: this.#fatal, ignoreBOM: this.#ignoreBOM };
     try {
       this.#other = new Decoder(label, options);

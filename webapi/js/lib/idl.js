@@ -176,6 +176,13 @@ export function bytesOf(value, shared = false) {
   return undefined;
 }
 
+const arrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+
+// typedArrayName is "Uint8Array" and so on; undefined for what is no typed array.
+export function typedArrayName(value) {
+  return arrayTag.call(value);
+}
+
 const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength").get;
 
 export function isArrayBuffer(value) {
