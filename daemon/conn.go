@@ -63,9 +63,10 @@ type conn struct {
 	sent      atomic.Int64
 
 	// Written by the reaper.
-	slowBody  atomic.Bool
-	slowWrite atomic.Bool
-	watch     watch
+	slowBody atomic.Bool
+	watch    watch
+
+	evicted atomic.Bool // it was given up for another connection
 
 	goneMu sync.Mutex
 	gone   bool // the client has closed, at least its side

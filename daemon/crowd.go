@@ -185,7 +185,11 @@ func (f *Front) giveUpLocked(client netip.Addr) bool {
 			best, bestWord = c, word
 		}
 	}
-	return best != nil && best.expire(bestWord)
+	if best == nil || !best.expire(bestWord) {
+		return false
+	}
+	best.evicted.Store(true)
+	return true
 }
 
 // growHead makes room for more of a head that has filled its buffer. It reports whether

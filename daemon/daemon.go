@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -79,8 +79,7 @@ type Daemon struct {
 	kill     chan struct{} // closed by the second
 	draining chan struct{} // closed when the drain begins
 
-	mu     sync.Mutex
-	reload func(ctx context.Context) error // the service's, once it runs
+	serving atomic.Pointer[serving] // set when it begins
 }
 
 // New begins the life of the process: it takes over what an older generation hands on,
@@ -148,13 +147,19 @@ func (d *Daemon) Upgrade(ctx context.Context) error {
 	if !d.opts.Single {
 		return d.gens.upgrade(ctx)
 	}
-	d.mu.Lock()
-	reload := d.reload
-	d.mu.Unlock()
-	if reload == nil {
+	s := d.serving.Load()
+	if s == nil || s.svc.Reload == nil {
 		return errors.New("this process can't be replaced while it runs: start it again")
 	}
-	return reload(ctx)
+	return s.svc.Reload(ctx)
+}
+
+// Stats are the counts of the public front end.
+func (d *Daemon) Stats() Stats {
+	if s := d.serving.Load(); s != nil {
+		return s.front.Stats()
+	}
+	return Stats{}
 }
 
 func (d *Daemon) handleSignals() {
@@ -183,7 +188,8 @@ func (d *Daemon) upgradeBySignal() {
 }
 
 // Run serves until ctx ends, a signal to stop comes or a newer generation has taken
-// over, and has drained when it returns. It can be called once.
+// over, and has drained when it returns. An error says why it could not begin, or go
+// on. It can be called once.
 func (d *Daemon) Run(ctx context.Context, svc Service) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -210,6 +216,7 @@ func (d *Daemon) Run(ctx context.Context, svc Service) error {
 		return d.Fail(fmt.Errorf("cannot take over: %w", err))
 	}
 	d.parent.close()
+	d.serving.Store(s)
 	s.begin(ctx)
 	d.notify.ready(text)
 	go d.gens.run()
@@ -220,7 +227,8 @@ func (d *Daemon) Run(ctx context.Context, svc Service) error {
 	case <-d.gens.replaced:
 	case failure = <-s.failed:
 	}
-	return errors.Join(failure, s.end())
+	s.end()
+	return failure
 }
 
 func (svc *Service) warm(ctx context.Context) (string, error) {
@@ -242,9 +250,6 @@ type serving struct {
 }
 
 func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
-	d.mu.Lock()
-	d.reload = svc.Reload
-	d.mu.Unlock()
 	return &serving{
 		d:      d,
 		svc:    svc,
@@ -266,8 +271,16 @@ func (s *serving) begin(ctx context.Context) {
 	if interval := watchdogInterval(); interval > 0 {
 		ctx, cancel := context.WithCancel(ctx)
 		s.quiet = cancel
-		go watchdog(ctx, s.d.log, interval, s.svc.Probes, func() { s.d.notify.send("WATCHDOG=1") })
+		go watchdog(ctx, s.d.log, interval, s.probes(), func() { s.d.notify.send("WATCHDOG=1") })
 	}
+}
+
+func (s *serving) probes() []Probe {
+	probes := append([]Probe{{"front end", s.front.Probe}}, s.svc.Probes...)
+	for _, ln := range s.socks.admin {
+		probes = append(probes, Probe{"admin socket", func(ctx context.Context) error { return probeSocket(ctx, ln) }})
+	}
+	return probes
 }
 
 func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
@@ -278,7 +291,7 @@ func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
 
 // end drains, in this order: no watchdog and no new generation any more; no new
 // connections, and the open ones come to their end; the service closes.
-func (s *serving) end() error {
+func (s *serving) end() {
 	s.quiet()
 	grace := stopGrace
 	select {
@@ -295,6 +308,23 @@ func (s *serving) end() error {
 		limit = defaultDrain
 	}
 	deadline := time.Now().Add(limit)
+	s.within(deadline, "drain", func(ctx context.Context) error {
+		admin := make(chan error, 1)
+		go func() { admin <- s.admin.Shutdown(ctx) }()
+		err := s.front.Drain(ctx, grace)
+		return errors.Join(err, <-admin, s.admin.Close())
+	})
+	if s.svc.Close != nil {
+		if at := time.Now().Add(closeTimeout); at.After(deadline) {
+			deadline = at
+		}
+		s.within(deadline, "close", s.svc.Close)
+	}
+}
+
+// within does something that must end at a deadline, or when the process is told to
+// stop a second time. That it had to is worth a line, but no failure of the service.
+func (s *serving) within(deadline time.Time, what string, do func(ctx context.Context) error) {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	go func() {
@@ -304,14 +334,7 @@ func (s *serving) end() error {
 		case <-ctx.Done():
 		}
 	}()
-	adminDone := make(chan error, 1)
-	go func() { adminDone <- s.admin.Shutdown(ctx) }()
-	err := s.front.Drain(ctx, grace)
-	err = errors.Join(err, <-adminDone, s.admin.Close())
-	if s.svc.Close == nil {
-		return err
+	if err := do(ctx); err != nil {
+		s.d.log.Warn("cannot "+what+" in peace", "error", err)
 	}
-	closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(deadline), closeTimeout))
-	defer cancelClosing()
-	return errors.Join(err, s.svc.Close(closing))
 }

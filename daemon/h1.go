@@ -92,8 +92,12 @@ func (c *conn) readHead(head *http1.Head) bool {
 			}
 		}
 		if err := c.fill(); err != nil {
-			if len(data) > 0 && c.isExpired() {
+			switch {
+			case !c.isExpired() || c.evicted.Load():
+			case len(data) > 0:
 				c.refuse(&http1.Error{Status: http.StatusRequestTimeout, Reason: "the head takes too long"})
+			default:
+				c.linger()
 			}
 			return false
 		}
@@ -136,6 +140,8 @@ func (c *conn) exchange(head *http1.Head) bool {
 		c.front.handle(&h.Exchange)
 	}
 	keep := h.finish()
-	c.front.logAccess(&h.Exchange, start)
+	if h.Target != "*" {
+		c.front.logAccess(&h.Exchange, start)
+	}
 	return keep
 }

@@ -112,7 +112,6 @@ func (f *Front) inspect(c *conn) {
 			_ = c.nc.SetReadDeadline(longAgo)
 		}
 		if w.write.tooSlow(c.waitWrite.Load(), c.sent.Load(), f.times) {
-			c.slowWrite.Store(true)
 			_ = c.nc.SetWriteDeadline(longAgo)
 		}
 		if w.ticks.Load() > 0 && c.hungUp() {
