@@ -49,6 +49,16 @@ contrib/examples/node_modules: contrib/examples/package.json contrib/examples/pa
 	cd contrib/examples && npm ci --no-audit --no-fund
 	@touch $@
 
+# The frameworks that the tests run, from npm.
+FRAMEWORKS = app/testdata/frameworks
+
+.PHONY: testapps
+testapps: $(FRAMEWORKS)/.built contrib/examples/node_modules
+
+$(FRAMEWORKS)/.built: $(shell find $(FRAMEWORKS) -type f -not -path '*/node_modules/*' -not -path '*/.svelte-kit/*' -not -name .built 2>/dev/null)
+	cd $(FRAMEWORKS) && npm ci --no-audit --no-fund && npm run build
+	@touch $@
+
 .PHONY: test
 test: generate testapps ## all tests that need no root
 	$(GO) test ./...
