@@ -133,6 +133,7 @@ class Cloner {
     for (const [Class, copy] of simple) {
       if (value instanceof Class) return this.#remember(value, copy(value));
     }
+    if (shared().some((Class) => value instanceof Class)) return value;
     return leaves().some((Class) => value instanceof Class) ? this.#remember(value, leaf(value)) : undefined;
   }
 
@@ -157,7 +158,6 @@ class Cloner {
   }
 
   #view(value) {
-    if (!isArrayBuffer(value.buffer)) return this.#remember(value, leaf(value)); // memory that is shared stays shared
     const { byteOffset } = value;
     const tag = typedArrayName(value);
     const Class = tag === undefined ? DataView : globalThis[tag];
@@ -213,13 +213,16 @@ const simple = [
   ...[Boolean, Number, String, BigInt].map((Class) => [Class, (boxed) => Object(Class.prototype.valueOf.call(boxed))]),
 ];
 
-// leaves are the classes of what V8 copies or refuses. Some are looked up late, since they aren't there yet while the
-// snapshot is made.
+// WebAssembly is looked up late: it isn't there yet while the snapshot is made.
+
+// shared are the classes of what a clone has in common with the original.
+function shared() {
+  return [SharedArrayBuffer, WebAssembly.Module];
+}
+
+// leaves are the classes of what V8 copies or refuses.
 function leaves() {
-  return [
-    Error, Symbol, Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry, SharedArrayBuffer, WebAssembly.Module,
-    WebAssembly.Memory, WebAssembly.Instance,
-  ];
+  return [Error, Symbol, Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry, WebAssembly.Memory, WebAssembly.Instance];
 }
 
 function leaf(value) {
