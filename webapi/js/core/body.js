@@ -92,7 +92,7 @@ export class RemoteBody {
   #readOp;
   #cancelOp;
   #number;
-  #pending; // the read under way: { number, reject }
+  #pending; // the read under way: { number, resolve, reject }
   #ended = false;
   #error;
   #controller; // of the stream that reads from here
@@ -123,15 +123,16 @@ export class RemoteBody {
         this.#end();
         reject(error);
       });
-      this.#pending = { number, reject };
+      this.#pending = { number, resolve, reject };
       native.post(this.#readOp, number, this.#number);
     });
   }
 
+  // cancel drops the rest; a read under way finds the end.
   cancel() {
     if (this.#ended) return;
     native.post(this.#cancelOp, 0, this.#number);
-    this.#end();
+    this.#settle((pending) => pending.resolve(null));
   }
 
   // fail makes the read under way and all that follow throw.
@@ -139,14 +140,17 @@ export class RemoteBody {
     if (this.#ended) return;
     this.#error = { reason };
     native.post(this.#cancelOp, 0, this.#number);
+    this.#settle((pending) => pending.reject(reason));
+    this.#controller?.error(reason);
+  }
+
+  #settle(finish) {
     const pending = this.#pending;
     this.#pending = undefined;
     this.#end();
-    if (pending !== undefined) {
-      forget(pending.number);
-      pending.reject(reason);
-    }
-    this.#controller?.error(reason);
+    if (pending === undefined) return;
+    forget(pending.number);
+    finish(pending);
   }
 
   feed(controller) {

@@ -1,7 +1,8 @@
-// fetch: JavaScript says what to ask for; Go does the asking, follows redirects and undoes content codings.
+// fetch: JavaScript says what to ask for and follows redirects; Go asks, and undoes content codings.
 import { native } from "../native.js";
 import { offAbort, onAbort } from "../lib/abort.js";
 import { needArguments } from "../lib/idl.js";
+import { URL } from "../lib/url/url.js";
 import { Body, RemoteBody, reader } from "./body.js";
 import { call, forget, register } from "./calls.js";
 import { currentRecord } from "./context.js";
@@ -11,6 +12,7 @@ import { makeState } from "./request.js";
 import { Response, ResponseState } from "./response.js";
 
 const SLICE = 64 * 1024; // bytes of one FETCH_WRITE
+const MAX_REDIRECTS = 20;
 
 export function fetch(input, init = undefined) {
   return new Promise((resolve, reject) => {
@@ -19,12 +21,17 @@ export function fetch(input, init = undefined) {
   });
 }
 
-// Exchange is one fetch, until its response's body has ended.
+// Exchange is one fetch, with its redirects, until its response's body has ended.
 class Exchange {
-  #state;
+  #method;
+  #url;
+  #list;
+  #source; // what is sent: a string, bytes, a stream or a RemoteBody, or undefined
+  #redirect;
+  #redirects = 0;
   #resolve;
   #reject;
-  #number = 0;
+  #number = 0; // of the call, and of what Go holds for it
   #signal; // what may abort it
   #abort = (reason) => this.#fail(reason);
   #upload; // the reader of a body that is sent in pieces
@@ -32,62 +39,100 @@ class Exchange {
   #over = false;
 
   constructor(state, resolve, reject) {
-    this.#state = state;
+    this.#method = state.method;
+    this.#url = state.url;
+    this.#list = state.list;
+    this.#redirect = state.options.redirect;
+    this.#signal = state.abortedBy;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#signal = state.abortedBy;
+    if (this.#signal?.aborted) state.body?.cancel(this.#signal.reason);
+    else this.#source = state.body?.take();
   }
 
   start() {
-    const { method, url, list, body, options } = this.#state;
-    if (this.#signal?.aborted) {
-      body?.cancel(this.#signal.reason);
-      return this.#reject(this.#signal.reason);
+    if (this.#signal?.aborted) return this.#reject(this.#signal.reason);
+    if (!/^https?:/.test(this.#url)) {
+      return this.#reject(failure(`${this.#url} is neither an http nor an https URL`));
     }
-    if (!/^https?:/.test(url)) return this.#reject(failure(`the scheme of ${url} is neither http nor https`));
-    const source = body === null ? undefined : body.take();
-    const complete = source === undefined || typeof source === "string" || source instanceof Uint8Array;
     if (this.#signal !== undefined) onAbort(this.#signal, this.#abort);
+    this.#ask();
+  }
+
+  #ask() {
+    const source = this.#source;
+    const complete = source === undefined || typeof source === "string" || source instanceof Uint8Array;
     this.#number = register(
-      (status, statusText, finalURL, headers, redirected, hasBody) =>
-        this.#answer(status, statusText, finalURL, headers, redirected, hasBody),
-      (error) => this.#refuse(error),
+      (status, statusText, headers, hasBody) => this.#answer(status, statusText, headers, hasBody),
+      (error) => this.#fail(error instanceof TypeError ? failure(error.message) : error),
     );
-    native.post(FETCH, this.#number, method, url, list.text, complete ? source : true, options.redirect);
+    native.post(FETCH, this.#number, this.#method, this.#url, this.#list.text, complete ? source : true);
     if (!complete) this.#send(reader(source));
   }
 
-  #answer(status, statusText, url, headers, redirected, hasBody) {
+  #answer(status, statusText, headers, hasBody) {
     const list = new HeaderList(undefined, headers);
     list.immutable = true;
+    if (isRedirect(status) && this.#redirect !== "manual" && list.has("location")) {
+      return this.#follow(status, list.get("location"));
+    }
     let body = null;
     if (hasBody) {
-      const download = new RemoteBody(FETCH_READ, FETCH_ABORT, this.#number);
-      const record = currentRecord();
-      this.#download = download;
-      if (record !== undefined && !record.closed) (record.fetches ??= new Set()).add(download);
-      download.onEnd = () => {
-        record?.fetches?.delete(download);
-        this.#end();
-      };
-      body = new Body(download, null);
+      this.#download = this.#openDownload();
+      body = new Body(this.#download, null);
     } else {
       this.#end();
     }
     const state = new ResponseState(body, status, statusText, list);
     state.type = "basic";
-    state.url = url;
-    state.redirected = redirected;
+    state.url = withoutFragment(this.#url);
+    state.redirected = this.#redirects > 0;
     this.#resolve(new Response(state));
   }
 
-  #refuse(error) {
-    this.#stopUpload(error);
-    this.#end();
-    this.#reject(error instanceof TypeError ? failure(error.message) : error);
+  #openDownload() {
+    const download = new RemoteBody(FETCH_READ, FETCH_ABORT, this.#number);
+    const record = currentRecord();
+    if (record !== undefined && !record.closed) (record.fetches ??= new Set()).add(download);
+    download.onEnd = () => {
+      record?.fetches?.delete(download);
+      this.#end();
+    };
+    return download;
   }
 
-  // fail gives the exchange up, wherever it is: the signal said so, or the body to send broke.
+  // follow is the standard's "HTTP-redirect fetch".
+  #follow(status, location) {
+    if (this.#redirect === "error") return this.#fail(failure(`the server redirects to ${location}`));
+    if (++this.#redirects > MAX_REDIRECTS) return this.#fail(failure(`more than ${MAX_REDIRECTS} redirects`));
+    const from = new URL(this.#url);
+    const to = URL.parse(decodeLocation(location), this.#url);
+    if (to === null || !/^https?:$/.test(to.protocol)) {
+      return this.#fail(failure(`the server redirects to ${location}, which is no http or https URL`));
+    }
+    if (to.username !== "" || to.password !== "") {
+      return this.#fail(failure("the server redirects to a URL with a user name or password"));
+    }
+    if (to.hash === "") to.hash = from.hash;
+    const drops = status === 303 ? this.#method !== "GET" && this.#method !== "HEAD"
+      : (status === 301 || status === 302) && this.#method === "POST";
+    if (!drops && this.#source !== undefined && typeof this.#source !== "string" && !(this.#source instanceof Uint8Array)) {
+      return this.#fail(failure("the server redirects, and the body was a stream: it can't be sent again"));
+    }
+    this.#list = this.#list.copy();
+    if (drops) {
+      this.#method = "GET";
+      this.#source = undefined;
+      this.#stopUpload();
+      for (const name of BODY_HEADERS) this.#list.delete(name);
+    }
+    if (from.origin !== to.origin) for (const name of CREDENTIALS) this.#list.delete(name);
+    native.post(FETCH_ABORT, 0, this.#number); // the redirect's own body
+    this.#url = to.href;
+    this.#ask();
+  }
+
+  // fail gives the exchange up, wherever it is.
   #fail(reason) {
     if (this.#over) return;
     this.#stopUpload(reason);
@@ -105,20 +150,22 @@ class Exchange {
 
   async #send(upload) {
     this.#upload = upload;
+    const number = this.#number;
     try {
       for (;;) {
         const chunk = await upload.read();
         if (this.#upload === undefined) return;
         if (chunk === null) break;
         for (let start = 0; start < chunk.byteLength; start += SLICE) {
-          const wanted = await call(FETCH_WRITE, this.#number, chunk.subarray(start, start + SLICE));
+          const wanted = await call(FETCH_WRITE, number, chunk.subarray(start, start + SLICE));
           if (this.#upload === undefined) return;
-          if (wanted === false) return this.#stopUpload(); // the server has answered without reading on
+          if (!wanted) return this.#stopUpload(); // the server has answered without reading on
         }
       }
       this.#upload = undefined;
-      native.post(FETCH_CLOSE, 0, this.#number);
+      native.post(FETCH_CLOSE, 0, number);
     } catch (error) {
+      this.#upload = undefined;
       this.#fail(error);
     }
   }
@@ -132,6 +179,27 @@ class Exchange {
       // The stream is the app's, and nobody waits for it.
     }
   }
+}
+
+// What describes a body, and goes with it.
+const BODY_HEADERS = ["content-encoding", "content-language", "content-location", "content-type", "content-length"];
+
+// What another origin must not see.
+const CREDENTIALS = ["authorization", "proxy-authorization", "cookie", "host"];
+
+function isRedirect(status) {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+// Servers write UTF-8 into Location, which arrives a code unit a byte.
+function decodeLocation(location) {
+  if (!/[\x80-\xff]/.test(location)) return location;
+  return native.utf8Decode(Uint8Array.from(location, (c) => c.charCodeAt(0)), false);
+}
+
+function withoutFragment(url) {
+  const hash = url.indexOf("#");
+  return hash < 0 ? url : url.slice(0, hash);
 }
 
 function failure(reason) {

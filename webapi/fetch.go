@@ -1,0 +1,338 @@
+package webapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nano-runtime/nano/isolate"
+)
+
+const (
+	// maxRunning is how many fetches of one isolate may be open at a time, responses that are being read included;
+	// maxWaiting is how many more may wait for their turn.
+	maxRunning = 64
+	maxWaiting = 1024
+	// maxUploads is what the complete bodies of open fetches may take together, in bytes, unless there is only one.
+	maxUploads = 64 << 20
+	// readSize is the most that one read gives, in bytes.
+	readSize = 64 << 10
+	// bodyPatience is for how long a response may hold its connection without being read.
+	bodyPatience = time.Minute
+	// A response that is dropped is read to its end, so that its connection can serve again, if that is cheap.
+	drainSize = 4 << 10
+	drainTime = time.Second
+
+	maxResponseHeader = 256 << 10
+	headerPatience    = 5 * time.Minute
+	idleConnections   = 64
+	idlePerHost       = 16
+	idleTimeout       = 30 * time.Second
+)
+
+// Fetcher makes the requests of one app. Its isolates share its connections, and no other app does.
+type Fetcher struct {
+	transport *http.Transport
+	buffers   sync.Pool // *[]byte of readSize
+}
+
+// NewFetcher makes the fetcher of an app that may reach public addresses, and those that allows reports true for: host
+// is that of the URL, in its canonical form. allows may be called from many goroutines at once.
+func NewFetcher(allows func(host string, addr netip.AddrPort) bool) *Fetcher {
+	return &Fetcher{
+		transport: &http.Transport{
+			Proxy:                  nil, // the environment's proxy is the operator's, not the apps'
+			DialContext:            egress{allows}.dial,
+			ForceAttemptHTTP2:      true,
+			DisableCompression:     true, // decode does that
+			TLSHandshakeTimeout:    connectTimeout,
+			ResponseHeaderTimeout:  headerPatience,
+			MaxResponseHeaderBytes: maxResponseHeader,
+			MaxIdleConns:           idleConnections,
+			MaxIdleConnsPerHost:    idlePerHost,
+			IdleConnTimeout:        idleTimeout,
+			ReadBufferSize:         16 << 10,
+		},
+		buffers: sync.Pool{New: func() any {
+			b := make([]byte, readSize)
+			return &b
+		}},
+	}
+}
+
+// Close gives back the connections that serve nobody.
+func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
+
+// exchange is one request and its response, until the response's end.
+type exchange struct {
+	host    *Host
+	id      uint32 // the number of the FETCH
+	request *http.Request
+	cancel  context.CancelFunc
+	upload  *io.PipeWriter // nil where the request is complete
+	size    int            // of the complete body, in bytes
+
+	// Host.mu guards the fields below.
+	running  bool // it has a slot
+	response *http.Response
+	body     io.Reader   // of the response, content codings undone
+	reading  bool        // a read is under way
+	patience *time.Timer // ends a response that nobody reads
+}
+
+func (h *Host) fetch(m *isolate.Message) {
+	ctx, cancel := context.WithCancel(context.Background())
+	x := &exchange{host: h, id: m.ID, cancel: cancel}
+	var body io.ReadCloser
+	var complete []byte
+	if arg := m.Arg(3); arg.Bool() {
+		body, x.upload = io.Pipe()
+	} else if arg.IsString() || arg.IsBytes() {
+		complete = bytes.Clone(arg.Bytes())
+		x.size = len(complete)
+	}
+	request, err := newRequest(ctx, m.Arg(0).Text(), m.Arg(1).Text(), m.Arg(2).Latin1(), complete, body)
+	if err != nil {
+		cancel()
+		h.fail(m.ID, "TypeError", err.Error())
+		return
+	}
+	x.request = request
+
+	if err := h.admit(x); err != nil {
+		cancel()
+		h.fail(m.ID, "TypeError", err.Error())
+	}
+}
+
+// admit gives the exchange a slot, or a place in the queue for one.
+func (h *Host) admit(x *exchange) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return errors.New("the app is shutting down")
+	case h.uploads > 0 && h.uploads+x.size > maxUploads:
+		return fmt.Errorf("the bodies of all open fetches would take more than %d MiB: send streams, or fewer at once", maxUploads>>20)
+	case h.running == maxRunning && len(h.waiting) == maxWaiting:
+		return errors.New("too many fetches at once: read or cancel the bodies of earlier responses")
+	}
+	h.uploads += x.size
+	h.exchanges[x.id] = x
+	if h.running == maxRunning {
+		h.waiting = append(h.waiting, x)
+		return nil
+	}
+	h.running++
+	x.running = true
+	go x.run()
+	return nil
+}
+
+// run asks, and tells JavaScript what the server answered.
+func (x *exchange) run() {
+	h := x.host
+	response, err := h.fetcher.transport.RoundTrip(x.request)
+	if err != nil {
+		if h.remove(x) {
+			x.giveUp()
+			h.fail(x.id, "TypeError", reason(x.request, err))
+		}
+		return
+	}
+	hasBody := x.request.Method != http.MethodHead && response.StatusCode != http.StatusNoContent &&
+		response.StatusCode != http.StatusResetContent && response.StatusCode != http.StatusNotModified
+	body := io.Reader(response.Body)
+	if hasBody {
+		body = decode(response)
+	}
+	h.mu.Lock()
+	current := h.exchanges[x.id] == x
+	x.response, x.body = response, body
+	if current && hasBody {
+		x.patience = time.AfterFunc(bodyPatience, x.expire)
+	}
+	h.mu.Unlock()
+	if !current || !hasBody {
+		if h.remove(x) {
+			current = true
+		}
+		x.giveUp()
+	}
+	if current {
+		h.send(isolate.InResult, x.id, isolate.Number(float64(response.StatusCode)), isolate.Latin1(statusText(response)),
+			isolate.Latin1(headerText(response.Header)), isolate.Bool(hasBody))
+	}
+}
+
+// statusText is the reason phrase.
+func statusText(r *http.Response) string {
+	_, text, _ := strings.Cut(r.Status, " ")
+	return text
+}
+
+// headerText is headers in the form in which they cross to JavaScript. net/http doesn't keep the order of names.
+func headerText(header http.Header) string {
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var text strings.Builder
+	for _, name := range names {
+		for _, value := range header[name] {
+			text.WriteString(strings.ToLower(name))
+			text.WriteByte('\n')
+			text.WriteString(value)
+			text.WriteByte('\n')
+		}
+	}
+	return text.String()
+}
+
+// read answers the call with what there is of the fetch's body, or null at its end.
+func (h *Host) read(call, id uint32) {
+	h.mu.Lock()
+	x := h.exchanges[id]
+	if x == nil || x.body == nil || x.reading {
+		h.mu.Unlock()
+		h.fail(call, "TypeError", "the response's body is gone: it was dropped, or was not read for a minute")
+		return
+	}
+	x.reading = true
+	x.patience.Stop()
+	h.mu.Unlock()
+	go func() {
+		buffer := h.fetcher.buffers.Get().(*[]byte)
+		defer h.fetcher.buffers.Put(buffer)
+		n, err := x.body.Read(*buffer)
+		for n == 0 && err == nil {
+			n, err = x.body.Read(*buffer)
+		}
+		h.mu.Lock()
+		x.reading = false
+		if n > 0 {
+			x.patience.Reset(bodyPatience)
+		}
+		h.mu.Unlock()
+		switch {
+		case n > 0:
+			h.send(isolate.InResult, call, isolate.Bytes((*buffer)[:n]))
+			return
+		case !h.remove(x):
+			return // dropped meanwhile: nobody waits for the answer
+		}
+		x.giveUp()
+		if err == io.EOF {
+			h.send(isolate.InResult, call, isolate.Null())
+		} else {
+			h.fail(call, "TypeError", "the response's body broke off: "+reason(x.request, err))
+		}
+	}()
+}
+
+// write gives the request's body more, and answers when that is taken.
+func (h *Host) write(call, id uint32, data []byte) {
+	x := h.find(id)
+	if x == nil || x.upload == nil {
+		h.send(isolate.InResult, call, isolate.Bool(false))
+		return
+	}
+	data = bytes.Clone(data)
+	go func() {
+		_, err := x.upload.Write(data)
+		h.send(isolate.InResult, call, isolate.Bool(err == nil))
+	}()
+}
+
+// closeBody ends the request's body.
+func (h *Host) closeBody(id uint32) {
+	if x := h.find(id); x != nil && x.upload != nil {
+		x.upload.Close()
+	}
+}
+
+// drop gives up what is left of a fetch.
+func (h *Host) drop(id uint32) {
+	if x := h.find(id); x != nil && h.remove(x) {
+		x.giveUp()
+	}
+}
+
+func (h *Host) find(id uint32) *exchange {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.exchanges[id]
+}
+
+// remove forgets an exchange, and lets the next one have its slot. It reports false where that had happened before.
+func (h *Host) remove(x *exchange) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.exchanges[x.id] != x {
+		return false
+	}
+	delete(h.exchanges, x.id)
+	h.uploads -= x.size
+	if !x.running {
+		h.waiting = slices.DeleteFunc(h.waiting, func(other *exchange) bool { return other == x })
+		return true
+	}
+	if len(h.waiting) == 0 {
+		h.running--
+		return true
+	}
+	next := h.waiting[0]
+	h.waiting = slices.Delete(h.waiting, 0, 1)
+	next.running = true
+	go next.run()
+	return true
+}
+
+// expire ends a response that nobody has read for bodyPatience.
+func (x *exchange) expire() {
+	h := x.host
+	h.mu.Lock()
+	reading := x.reading
+	h.mu.Unlock()
+	if !reading && h.remove(x) {
+		x.giveUp()
+	}
+}
+
+// giveUp ends the exchange wherever it is; it is no longer the host's.
+func (x *exchange) giveUp() {
+	if x.upload != nil {
+		x.upload.CloseWithError(context.Canceled)
+	}
+	x.host.mu.Lock()
+	response, reading := x.response, x.reading
+	if x.patience != nil {
+		x.patience.Stop()
+	}
+	x.host.mu.Unlock()
+	if response == nil {
+		x.cancel()
+		return
+	}
+	if reading || response.ContentLength < 0 || response.ContentLength > drainSize {
+		x.cancel()
+		response.Body.Close()
+		return
+	}
+	go func() {
+		timer := time.AfterFunc(drainTime, x.cancel)
+		io.Copy(io.Discard, io.LimitReader(response.Body, drainSize))
+		response.Body.Close()
+		timer.Stop()
+		x.cancel()
+	}()
+}

@@ -1,0 +1,204 @@
+package webapi
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nano-runtime/nano/isolate"
+)
+
+// deadline is how long a test waits for something that should take milliseconds.
+const deadline = 20 * time.Second
+
+var snapshot = sync.OnceValues(func() (*isolate.Snapshot, error) { return isolate.NewSnapshot(Prelude()) })
+
+// app is an isolate that runs a module, with the least of a front end around it.
+type app struct {
+	t       testing.TB
+	isolate *isolate.Isolate
+	host    *Host
+
+	mu      sync.Mutex
+	last    uint32
+	answers map[uint32]*answer
+	logs    []string
+}
+
+// answer is what the app did about one request.
+type answer struct {
+	status int
+	header string
+	body   strings.Builder
+	failed string
+	ended  chan struct{} // closed at the response's end
+	done   chan struct{} // closed at DONE
+	chunks chan uint32   // acknowledgements to give, where the test does that itself
+	upload func() []byte // the next chunk of the request's body; nil at its end
+}
+
+// anywhere lets fetch reach the tests' own servers.
+func anywhere(string, netip.AddrPort) bool { return true }
+
+func nowhere(string, netip.AddrPort) bool { return false }
+
+// load runs code as the app's module.
+func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *app {
+	t.Helper()
+	snap, err := snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetcher := NewFetcher(allows)
+	scheduler := isolate.NewScheduler()
+	a := &app{t: t, answers: make(map[uint32]*answer)}
+	a.host = NewHost(fetcher, func(op isolate.Op, id uint32, args ...isolate.Arg) bool {
+		return a.isolate.Send(op, id, args...)
+	})
+	a.isolate, err = isolate.New(isolate.Options{
+		Snapshot: snap, Scheduler: scheduler, App: "test", Memory: 256 << 20, CPU: 20 * time.Second,
+		Handle: a.handle,
+		Lost:   func(l isolate.Loss) { t.Errorf("the isolate was lost: %+v", l) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.host.Close()
+		a.isolate.Close()
+		fetcher.Close()
+		scheduler.Close()
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if _, err := a.isolate.Load(ctx, []byte(code), "app:test", `{"GREETING":"hi"}`, nil); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// handler loads a module whose fetch handler has the given body.
+func handler(t testing.TB, body string) *app {
+	t.Helper()
+	return load(t, "export default { async fetch(request, env, ctx) {"+body+"} }", anywhere)
+}
+
+func (a *app) handle(m *isolate.Message) {
+	a.mu.Lock()
+	x := a.answers[m.ID]
+	a.mu.Unlock()
+	switch m.Op {
+	case isolate.OpRespond:
+		x.status, x.header = int(m.Arg(0).Number()), m.Arg(1).Latin1()
+		if !m.Arg(2).Bool() {
+			x.body.Write(m.Arg(2).Bytes())
+			close(x.ended)
+		}
+	case isolate.OpChunk:
+		x.body.Write(m.Arg(0).Bytes())
+		call := uint32(m.Arg(1).Number())
+		if x.chunks != nil {
+			x.chunks <- call
+		} else {
+			go a.isolate.Send(isolate.InResult, call)
+		}
+	case isolate.OpEnd:
+		close(x.ended)
+	case isolate.OpFail:
+		x.failed = m.Arg(0).Text() + "\n" + m.Arg(1).Text()
+		close(x.ended)
+	case isolate.OpReadBody:
+		a.mu.Lock()
+		x = a.answers[uint32(m.Arg(0).Number())]
+		a.mu.Unlock()
+		call := m.ID
+		go func() {
+			if chunk := x.upload(); chunk != nil {
+				a.isolate.Send(isolate.InResult, call, isolate.Bytes(chunk))
+			} else {
+				a.isolate.Send(isolate.InResult, call, isolate.Null())
+			}
+		}()
+	case isolate.OpCancelBody:
+	case isolate.OpDone:
+		close(x.done)
+	case isolate.OpLog:
+		a.log(m.Arg(1).Text())
+	case isolate.OpUnhandled:
+		a.log("unhandled: " + m.Arg(0).Text())
+	default:
+		a.host.Handle(m)
+	}
+}
+
+func (a *app) log(line string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.logs = append(a.logs, line)
+}
+
+// request is what a test sends; the zero value is GET /.
+type request struct {
+	method, path, header string
+	body                 isolate.Arg
+	upload               func() []byte
+	chunks               chan uint32
+}
+
+func (a *app) begin(r request) (uint32, *answer) {
+	if r.method == "" {
+		r.method = "GET"
+	}
+	if r.path == "" {
+		r.path = "/"
+	}
+	x := &answer{ended: make(chan struct{}), done: make(chan struct{}), upload: r.upload, chunks: r.chunks}
+	a.mu.Lock()
+	a.last++
+	id := a.last
+	a.answers[id] = x
+	a.mu.Unlock()
+	a.isolate.Send(isolate.InRequest, id, isolate.Text(r.method), isolate.Text("http://app.example"+r.path),
+		isolate.Latin1(r.header), r.body)
+	return id, x
+}
+
+func (a *app) do(r request) *answer {
+	a.t.Helper()
+	_, x := a.begin(r)
+	a.wait(x.ended)
+	return x
+}
+
+// get is the body of the answer to GET path, or what failed.
+func (a *app) get(path string) string {
+	a.t.Helper()
+	x := a.do(request{path: path})
+	if x.failed != "" {
+		return "failed: " + x.failed
+	}
+	return x.body.String()
+}
+
+func (a *app) wait(event <-chan struct{}) {
+	a.t.Helper()
+	select {
+	case <-event:
+	case <-time.After(deadline):
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.t.Fatalf("nothing came for %s; logs: %s", deadline, strings.Join(a.logs, "\n"))
+	}
+}
+
+// check compares what the app answers with want.
+func (a *app) check(path, want string) {
+	a.t.Helper()
+	if got := a.get(path); got != want {
+		a.t.Errorf("got %s\nwant %s", fmt.Sprintf("%.2000q", got), fmt.Sprintf("%q", want))
+	}
+}
