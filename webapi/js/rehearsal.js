@@ -2,7 +2,7 @@
 // does is done once before the snapshot is taken, with a stand-in for the bridge: the first request of an app finds it
 // ready. Nothing of it may stay behind but the compiled code.
 
-import { IN_LOAD, IN_REQUEST, IN_RESULT } from "./core/ops.js";
+import { IN_LOAD, IN_REQUEST, IN_TIMER, RESPOND } from "./core/ops.js";
 import { bridge, standIn } from "./native.js";
 
 // ticks is how many turns of the microtask queue the rehearsal may take. The bridge runs them after the evaluation.
@@ -10,9 +10,12 @@ const ticks = 100;
 
 export function rehearse(dispatch) {
   let context;
+  let answers = 0;
   standIn({
     ...bridge,
-    post() {},
+    post(op) {
+      if (op === RESPOND) answers++;
+    },
     blame() {},
     random() {},
     now: () => 0,
@@ -21,19 +24,27 @@ export function rehearse(dispatch) {
   });
   let end = Promise.resolve();
   for (let i = 0; i < ticks; i++) end = end.then(() => {});
-  end.then(() => standIn(undefined));
+  end.then(() => {
+    standIn(undefined);
+    if (answers !== 2) throw new Error(`the rehearsal was answered ${answers} times, not twice`);
+  });
 
   dispatch(IN_LOAD, 0, { default: { fetch: handler } }, '{"A":"b"}', "");
   const headers = "host\nexample.com\naccept\n*/*\n";
   dispatch(IN_REQUEST, 1, "GET", "http://example.com/a/b?c=d", headers, undefined);
-  dispatch(IN_REQUEST, 2, "POST", "http://example.com/text", headers, new Uint8Array(1));
+  dispatch(IN_REQUEST, 2, "POST", "http://example.com/json", headers, new Uint8Array([0x7b, 0x7d]));
+  dispatch(IN_TIMER, setTimeout(() => {}, 1));
 }
 
 async function handler(request) {
   const url = new URL(request.url);
-  if (request.method === "POST") return new Response(await request.text());
+  for (const [name] of request.headers) request.headers.get(name);
+  if (request.method === "POST") {
+    const data = await request.json();
+    return Response.json(data, { status: 201, headers: new Headers({ "x-a": "b" }) });
+  }
   const { pathname, search, hostname, protocol, origin, searchParams } = url;
   searchParams.get("c");
-  request.headers.get("host");
-  return new Response(`${pathname}${search}${hostname}${protocol}${origin}`, { headers: { "x-a": "b" } });
+  console.log("%s", pathname, 1);
+  return new Response(`${search}${hostname}${protocol}${origin}`, { headers: { "x-a": "b" } });
 }

@@ -7,21 +7,22 @@ const script = new vm.Script(readFileSync(new URL("../../dist/prelude.js", impor
   filename: "prelude.js",
 });
 
-// newContext evaluates the platform in a context of its own: { global, posted, dispatch, run }. posted collects what was
-// posted, as arrays.
+// newContext evaluates the platform in a context of its own: { global, posted, early, dispatch, run }. posted collects
+// what was posted, as arrays; early what was called that must not be while the snapshot is made.
 export async function newContext() {
   const global = vm.createContext(vm.constants.DONT_CONTEXTIFY ?? {});
   prepare(global);
   const posted = [];
   let evaluating = true;
-  const native = makeNative(global, posted, () => {
-    if (evaluating) throw new Error("not while the snapshot is made");
+  const early = []; // what was called that a snapshot must not hold
+  const native = makeNative(global, posted, (name) => {
+    if (evaluating) early.push(name);
   });
   const dispatch = script.runInContext(global)(native);
   await new Promise(setImmediate); // the microtasks that the evaluation has left
   evaluating = false;
   dispatch.awake();
-  return { global, posted, dispatch, run: (code) => vm.runInContext(code, global) };
+  return { global, posted, early, dispatch, run: (code) => vm.runInContext(code, global) };
 }
 
 function makeNative(global, posted, awake) {
@@ -37,7 +38,7 @@ function makeNative(global, posted, awake) {
   let context;
   return {
     post(...message) {
-      awake();
+      awake("post");
       posted.push(message);
     },
     utf8Encode: (string) => new Uint8ArrayInside(encoder.encode(string)),
@@ -55,11 +56,11 @@ function makeNative(global, posted, awake) {
     },
     latin1Decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(),
     random(view) {
-      awake();
+      awake("random");
       return crypto.getRandomValues(view);
     },
     now() {
-      awake();
+      awake("now");
       return performance.now() - start;
     },
     setContext(value) {

@@ -172,6 +172,8 @@ test("the context slot", () => {
 });
 
 test("evaluation leaves nothing behind", async () => {
-  const { posted: early } = await newContext();
-  assert.deepEqual(early, []);
+  const { posted, early, run } = await newContext();
+  assert.deepEqual([posted, early], [[], []]);
+  run("setTimeout(() => {}, 7)");
+  assert.deepEqual(posted[0].slice(2), [7]);
 });
