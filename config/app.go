@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (l *loader) resolve(s *appSettings) (App, Problems) {
 	files := &appFiles{app: s.name, root: root}
 	look := enabled && s.root.given && files.checkRoot(s.root)
 	if look && s.entry.absent() && s.assets.absent() && s.env == nil {
-		s, origin.Wrangler = files.wrangler(s)
+		s, origin.Wrangler, look = files.wrangler(s)
 	}
 	a := App{
 		Name:     s.name,
@@ -173,6 +174,22 @@ func (f *appFiles) assets(s setting[string]) string {
 	}
 	return path
 }
+
+// Folders returns what to watch of the app's files, for Watcher.Set: its root,
+// and those that are hidden below it, such as the output of a build.
+func (a App) Folders() []string {
+	folders := []string{a.Root}
+	for _, dir := range []string{filepath.Dir(a.Entry), a.Assets} {
+		rel, err := filepath.Rel(a.Root, dir)
+		if filepath.IsAbs(dir) && err == nil && inside(a.Root, dir) && slices.ContainsFunc(strings.Split(rel, "/"), hides) && !slices.Contains(folders, dir) {
+			folders = append(folders, dir)
+		}
+	}
+	return folders
+}
+
+// hides reports whether the watcher passes over what is in a folder.
+func hides(name string) bool { return name != "." && ignored(name) }
 
 // inside reports whether path is dir or below it.
 func inside(dir, path string) bool {

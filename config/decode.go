@@ -123,8 +123,12 @@ func (d *decoder) count(n *node, key string, low, high int64) setting[int] {
 
 // size returns a number of bytes between low and high.
 func (d *decoder) size(n *node, key string, low, high int64) setting[int64] {
-	if n.kind == integer && n.value.(int64) > 0 {
-		d.problem(n.at, "%s = %d has no unit; write it as a string, such as %q or %q", key, n.value, formatSize(n.value.(int64)), "128MiB")
+	if i, ok := n.value.(int64); ok && i > 0 {
+		example := formatSize(i)
+		if i < 1<<20 {
+			example = fmt.Sprint(i, "MiB") // nobody counts in bytes so few
+		}
+		d.problem(n.at, "%s = %d has no unit; write it as a string, such as %q", key, i, example)
 		return setting[int64]{at: d.place(n.at)}
 	}
 	s := parsed(d, n, key, `a size such as "128MiB"`, parseSize)
@@ -170,10 +174,10 @@ func (d *decoder) choice(n *node, key string, words ...string) setting[string] {
 // unknown reports a key that a table doesn't take. elsewhere says for keys of
 // other tables where they belong.
 func (d *decoder) unknown(m member, where string, known []string, elsewhere map[string]string) {
-	if right, ok := elsewhere[m.key]; ok {
-		d.problem(m.at, "unknown key %q in %s; %s", m.key, where, right)
-	} else if near := nearest(m.key, known); near != "" {
+	if near := nearest(m.key, known); near != "" {
 		d.problem(m.at, "unknown key %q in %s; did you mean %q?", m.key, where, near)
+	} else if right, ok := elsewhere[m.key]; ok {
+		d.problem(m.at, "unknown key %q in %s; %s", m.key, where, right)
 	} else {
 		d.problem(m.at, "unknown key %.60q in %s; it takes %s", m.key, where, strings.Join(known, ", "))
 	}

@@ -22,7 +22,9 @@ func (f *appFiles) entry(s *appSettings, assets, wrangler string) string {
 	switch {
 	case s.entry.given:
 		return f.givenEntry(s.entry)
-	case !s.entry.absent(), assets != "" && wrangler != "" && s.assets.given:
+	case !s.entry.absent(), !s.assets.absent() && !s.assets.given:
+		return "" // what it is to be has a problem
+	case wrangler != "" && s.assets.given:
 		return ""
 	}
 	main, tried, ok := f.packageEntry(assets)
@@ -74,24 +76,15 @@ func (f *appFiles) givenEntry(s setting[string]) string {
 // that exists, and what it was looked for as. ok is false after a problem.
 func (f *appFiles) packageEntry(assets string) (entry string, tried []string, ok bool) {
 	path := filepath.Join(f.root, "package.json")
-	data, err := readFile(path, maxFile)
-	if os.IsNotExist(err) {
+	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return "", []string{`package.json's "main" or "module" (there is no package.json)`}, true
 	}
-	d := &decoder{file: path}
-	if err != nil {
-		d.problem(position{1, 1}, "the file can't be read: %s", reason(err))
-	}
 	f.read = append(f.read, path)
-	root := newTable(position{1, 1})
-	if err == nil {
-		n, faults := parseJSON(data)
-		d.faults(faults)
-		if n != nil && n.kind != table {
-			d.problem(n.at, "package.json is %s; write an object", n.describe())
-		} else if n != nil {
-			root = n
-		}
+	d := &decoder{file: path}
+	root := d.document(path)
+	if root == nil {
+		f.problems = append(f.problems, d.problems...)
+		return "", nil, false
 	}
 	for _, key := range []string{"main", "module"} {
 		m, given := root.get(key)

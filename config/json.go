@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"unicode/utf8"
 )
@@ -19,24 +18,17 @@ func parseJSON(data []byte) (root *node, faults []fault) {
 	if !utf8.Valid(data) {
 		return nil, []fault{{position{1, 1}, "not JSON: it is not UTF-8"}}
 	}
-	root, err := b.value(0)
-	if err == nil {
-		if _, more := b.dec.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("something follows the end of the value")
-		}
-	}
-	if err == nil {
-		return root, b.faults
-	}
-	at := b.lines.at(b.next())
+	// Only here does the package say exactly where the syntax is wrong.
+	var whole json.RawMessage
 	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		at = b.lines.at(int(syntax.Offset) - 1)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err, at = errors.New("it ends too early"), b.lines.at(len(data))
+	if err := json.Unmarshal(data, &whole); errors.As(err, &syntax) {
+		return nil, []fault{{b.lines.at(int(syntax.Offset) - 1), "not JSON: " + syntax.Error()}}
 	}
-	return nil, append(b.faults, fault{at, "not JSON: " + err.Error()})
+	root, err := b.value(0)
+	if err != nil {
+		return nil, append(b.faults, fault{b.lines.at(b.next()), "not JSON: " + err.Error()})
+	}
+	return root, b.faults
 }
 
 // parseJSONC is parseJSON for documents with comments and trailing commas.

@@ -205,6 +205,10 @@ func (l *loader) checkStateFile(d *decoder, doc *document) {
 var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func (l *loader) decodeApp(d *decoder, doc *document, m member, dir string) {
+	if m.value.kind != table {
+		d.table(m.value, "apps."+m.key, fmt.Sprintf("[apps.%s]", m.key))
+		return
+	}
 	s := d.app(m, false, dir, doc.source)
 	if err := checkName(m.key); err != nil {
 		d.problem(m.at, "%v", err)

@@ -90,7 +90,9 @@ func (d *decoder) listen(n *node, key string) setting[[]string] {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return "", fmt.Errorf("%q is no port; write a number from 0 to 65535", port)
 		}
-		if _, err := netip.ParseAddr(host); err != nil && host != "" {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			host = addr.String()
+		} else if host != "" {
 			if host, err = vhost.Normalize(host); err != nil || strings.HasPrefix(host, "[") {
 				return "", errors.New(`it has no address in front of the port; write one such as "127.0.0.1:8080", or ":8080" for every address`)
 			}
@@ -249,8 +251,12 @@ func (d *decoder) hosts(n *node) hostList {
 }
 
 func (d *decoder) idle(n *node, key string) setting[time.Duration] {
-	if n.kind == text && n.value == "never" {
+	switch {
+	case n.kind == text && n.value == "never":
 		return setting[time.Duration]{0, d.place(n.at), true}
+	case n.kind == text && (n.value == "0" || n.value == "0s" || n.value == "off"):
+		d.problem(n.at, "%s = %q says not how long; write a duration such as \"10m\", or \"never\" for an app that doesn't sleep", key, n.value)
+		return setting[time.Duration]{at: d.place(n.at)}
 	}
 	return d.duration(n, key, "10m", minIdle, maxIdle)
 }

@@ -164,12 +164,24 @@ func (b *tomlBuilder) keyValue(into *node, e *unstable.Node, depth int) {
 		b.fault(last.at, "%q is given twice, first on line %d; keep one of them", last.key, found.at.line)
 		return
 	}
-	last.value = b.value(e.Value(), last.at, depth)
+	last.value = b.value(e.Value(), b.behindKey(e), depth)
 	into.set(last)
 }
 
-// value makes a node of a value. The parser doesn't say where a list begins:
-// it is placed at, where its key is.
+// behindKey returns where the value of key = value begins.
+func (b *tomlBuilder) behindKey(e *unstable.Node) position {
+	offset := 0
+	for it := e.Key(); it.Next(); {
+		offset = int(it.Node().Raw.Offset + it.Node().Raw.Length)
+	}
+	for offset < len(b.lines.data) && strings.IndexByte(" \t=", b.lines.data[offset]) >= 0 {
+		offset++
+	}
+	return b.lines.at(offset)
+}
+
+// value makes a node of a value. The parser doesn't say where a list begins: at
+// does, for a list in a list where the outer one is.
 func (b *tomlBuilder) value(v *unstable.Node, at position, depth int) *node {
 	if v.Raw.Length > 0 {
 		at = b.lines.at(int(v.Raw.Offset))

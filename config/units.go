@@ -108,20 +108,16 @@ func splitUnit(s string) (number, unit string) {
 	return strings.TrimSpace(s[:i]), s[i:]
 }
 
-// formatSize writes a size as parseSize reads it, in the biggest unit that
-// takes no fraction.
+// formatSize writes a size as parseSize reads it, in the unit that takes the
+// smallest number without a fraction.
 func formatSize(bytes int64) string {
-	for _, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
-		if factor := int64(sizeUnits[unit]); bytes >= factor && bytes%factor == 0 {
-			return fmt.Sprint(bytes/factor, unit)
+	least, best := bytes, "B"
+	for unit, factor := range sizeUnits {
+		if n := bytes / int64(factor); bytes%int64(factor) == 0 && n < least {
+			least, best = n, unit
 		}
 	}
-	for _, unit := range []string{"TB", "GB", "MB", "KB"} {
-		if factor := int64(sizeUnits[unit]); bytes >= factor && bytes%factor == 0 {
-			return fmt.Sprint(bytes/factor, unit)
-		}
-	}
-	return fmt.Sprint(bytes, "B")
+	return fmt.Sprint(least, best)
 }
 
 // formatDuration writes a duration as a person would: "10m", not "10m0s".
