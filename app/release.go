@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,9 +87,9 @@ func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
 	if r.env, err = environment(cfg); err != nil {
 		return nil, err
 	}
-	if r.fetcher, err = webapi.NewFetcher(cfg.Egress); err != nil {
-		return nil, err
-	}
+	r.fetcher = webapi.NewFetcher(func(host string, addr netip.AddrPort) bool {
+		return slices.ContainsFunc(cfg.Egress, func(rule config.EgressRule) bool { return rule.Allows(host, addr) })
+	})
 	if r.bundle, err = bundle.Build(ctx, bundle.Options{Root: cfg.Root, Entry: cfg.Entry, Dev: a.set.opts.Dev}); err != nil {
 		return nil, err
 	}
