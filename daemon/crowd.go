@@ -138,7 +138,8 @@ func (f *Front) list(conns []*conn) []*conn {
 	return conns
 }
 
-// awaitRoom waits until there is room for one more connection, and makes it if it can.
+// awaitRoom waits until there is room for the connection that was accepted, and makes
+// it if it can.
 func (f *Front) awaitRoom() {
 	for {
 		f.mu.Lock()

@@ -103,7 +103,6 @@ func (f *Front) Serve(ln net.Listener) error {
 	}
 	defer f.unlisten(ln)
 	for {
-		f.awaitRoom()
 		nc, err := ln.Accept()
 		if err != nil {
 			if f.isDraining() {
@@ -116,6 +115,7 @@ func (f *Front) Serve(ln net.Listener) error {
 			time.Sleep(50 * time.Millisecond) // for others to give file descriptors back
 			continue
 		}
+		f.awaitRoom()
 		f.accept(nc)
 	}
 }

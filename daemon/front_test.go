@@ -13,11 +13,18 @@ import (
 // serveFront runs a front end on a port of its own until the test ends.
 func serveFront(t *testing.T, opts FrontOptions) (*Front, net.Addr) {
 	t.Helper()
+	return serveTuned(t, opts, func(*Front) {})
+}
+
+// serveTuned is serveFront with other limits.
+func serveTuned(t *testing.T, opts FrontOptions, tune func(*Front)) (*Front, net.Addr) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := NewFront(opts)
+	tune(f)
 	done := make(chan error, 1)
 	go func() { done <- f.Serve(ln) }()
 	t.Cleanup(func() {

@@ -108,6 +108,10 @@ func (c *conn) readHead(head *http1.Head) bool {
 func (c *conn) refuse(e *http1.Error) {
 	c.front.refused(c.peer, e.Status, e.Reason)
 	c.enter(phaseBusy)
+	if n := len(c.buffered()); n > 0 {
+		c.consume(n)
+		c.front.settleHead(c)
+	}
 	text := strconv.Itoa(e.Status) + " " + http.StatusText(e.Status) + ": " + e.Reason + "\n"
 	res := http1.Response{
 		Status: e.Status,

@@ -342,6 +342,9 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Flush sends what there is; whether that works shows at the next write.
+func (r *recorder) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+
 // Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
