@@ -38,11 +38,11 @@ exposeOperations({ atob, btoa, structuredClone });
 installGlobal();
 const dispatch = install();
 
-const { Headers, Request, Response } = globalThis;
+const { AbortController, Headers, Request, Response } = globalThis;
 notCloneable(
-  Event, EventTarget, FormData, Headers, Navigator, PerformanceEntry, Request, Response, Crypto, SubtleCrypto,
-  TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, URL, URLPattern, URLSearchParams, MessageChannel,
-  ...Object.values(streamClasses),
+  AbortController, Event, EventTarget, FormData, Headers, Navigator, PerformanceEntry, Request, Response, Crypto,
+  SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, URL, URLPattern, URLSearchParams,
+  MessageChannel, ...Object.values(streamClasses),
 );
 
 // The bridge calls this when it has made an isolate from the snapshot, before any of the app's code.
