@@ -1,5 +1,6 @@
 // inspect shows any value as text, much as Node's util.inspect does. It runs no code of an app's, neither getters nor
-// Proxy traps, never throws, and what it answers is bounded.
+// Proxy traps (V8 may, where an app has put getters on an Error whose stack nobody has looked at), never throws, and
+// what it answers is bounded.
 import { native } from "../native.js";
 
 const MAX_LENGTH = 16384; // code units of the whole
@@ -186,13 +187,15 @@ function shapeOf(object) {
     if (typeof name === "string" && name !== "") break;
   }
   if (typeof name !== "string" || name === "") name = protos.length === 0 ? "[Object: null prototype]" : "Object";
+  let suffix = "";
   for (const holder of [object, ...protos]) {
     const tag = ownData(holder, Symbol.toStringTag);
     if (tag === undefined) continue;
-    if (typeof tag === "string" && tag !== "" && tag !== name) name += ` [${clip(tag, 100)}]`;
+    if (typeof tag === "string" && tag !== "" && tag !== name) suffix = ` [${clip(tag, 100)}]`;
     break;
   }
-  return { protos, ...kindOf(object, protos, clip(name, 200)) };
+  const { kind, leaf, name: sized } = kindOf(object, protos, clip(name, 200));
+  return { name: sized + suffix, kind, protos, leaf };
 }
 
 function kindOf(object, protos, name) {
@@ -299,7 +302,7 @@ function functionText(fn, className) {
     const parentName = typeof parent === "function" && native.proxyTarget(parent) === undefined ? ownData(parent, "name") : "";
     return `[class ${named ? name : "(anonymous)"}${typeof parentName === "string" && parentName !== "" ? ` extends ${parentName}` : ""}]`;
   }
-  const kind = className === "Object" ? "Function" : className.split(" ")[0];
+  const kind = className === "Object" ? "Function" : className;
   return named ? `[${kind}: ${clip(name, 200)}]` : `[${kind} (anonymous)]`;
 }
 
