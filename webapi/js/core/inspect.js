@@ -10,7 +10,7 @@ const LINE = 76; // columns that a short object may take
 
 const describers = new Map(); // prototype → (object) → [[key, value]]
 
-// describe teaches inspect what to show of a class whose state is private.
+// describeClass teaches inspect what to show of a class whose state is private.
 export function describeClass(Class, fields) {
   describers.set(Class.prototype, fields);
 }
