@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type app struct {
 	last    uint32
 	answers map[uint32]*answer
 	logs    []string
+	logged  chan struct{} // closed with the next line, if somebody waits for it
 }
 
 // answer is what the app did about one request.
@@ -48,6 +50,18 @@ func nowhere(string, netip.AddrPort) bool { return false }
 
 // load runs code as the app's module.
 func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *app {
+	t.Helper()
+	a := open(t, allows)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if _, err := a.isolate.Load(ctx, []byte(code), "app:test", `{"GREETING":"hi"}`, nil); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// open makes an isolate without a module.
+func open(t testing.TB, allows func(string, netip.AddrPort) bool) *app {
 	t.Helper()
 	snap, err := snapshot()
 	if err != nil {
@@ -73,11 +87,6 @@ func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *
 		fetcher.Close()
 		scheduler.Close()
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	if _, err := a.isolate.Load(ctx, []byte(code), "app:test", `{"GREETING":"hi"}`, nil); err != nil {
-		t.Fatal(err)
-	}
 	return a
 }
 
@@ -139,6 +148,37 @@ func (a *app) log(line string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.logs = append(a.logs, line)
+	if a.logged != nil {
+		close(a.logged)
+		a.logged = nil
+	}
+}
+
+// waitLogs waits until there are n lines.
+func (a *app) waitLogs(n int) {
+	a.t.Helper()
+	for {
+		a.mu.Lock()
+		if len(a.logs) >= n {
+			a.mu.Unlock()
+			return
+		}
+		if a.logged == nil {
+			a.logged = make(chan struct{})
+		}
+		logged := a.logged
+		a.mu.Unlock()
+		a.wait(logged)
+	}
+}
+
+func (a *app) expectLogs(want ...string) {
+	a.t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.Equal(a.logs, want) {
+		a.t.Errorf("logged %q\nwant   %q", a.logs, want)
+	}
 }
 
 // request is what a test sends; the zero value is GET /.

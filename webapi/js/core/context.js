@@ -1,5 +1,5 @@
 // Which request the running code belongs to. V8 carries one value, the frame, through promises and async functions:
-// { record, stores }, where record is the request's and stores are those of AsyncLocalStorage.
+// { record, stores }, where record is the request's, or undefined, and stores are those of AsyncLocalStorage.
 import { native } from "../native.js";
 
 // Record is one request as JavaScript knows it. It is its own frame, so that a request that uses no
@@ -29,68 +29,23 @@ export function currentRecord() {
 
 // currentId is 0 where no request is running: while the app is loaded, say.
 export function currentId() {
-  return native.getContext()?.record.id ?? 0;
+  return native.getContext()?.record?.id ?? 0;
 }
 
 // enter makes frame the running code's, and tells the guard whom to blame for what follows.
 export function enter(frame) {
   native.setContext(frame);
-  native.blame(frame === undefined ? 0 : frame.record.id);
+  native.blame(frame?.record?.id ?? 0);
 }
 
-// runIn calls fn in frame and comes back.
-function runIn(frame, fn, self, args) {
-  const before = native.getContext();
-  native.setContext(frame);
-  try {
-    return Reflect.apply(fn, self, args);
-  } finally {
-    native.setContext(before);
-  }
-}
-
-// outside is the record of code that runs for no request but wants a store.
-const outside = new Record(0);
-
-function frameWith(storage, store) {
-  const frame = native.getContext();
-  const stores = new Map(frame?.stores);
-  stores.set(storage, store);
-  return { record: frame?.record ?? outside, stores };
-}
-
-function snapshot() {
-  const frame = native.getContext();
-  return (fn, ...args) => runIn(frame, fn, undefined, args);
-}
-
-// AsyncLocalStorage is node:async_hooks' class of that name.
-export class AsyncLocalStorage {
-  static bind(fn) {
-    return snapshot().bind(undefined, fn);
-  }
-
-  static snapshot() {
-    return snapshot();
-  }
-
-  run(store, fn, ...args) {
-    return runIn(frameWith(this, store), fn, undefined, args);
-  }
-
-  exit(fn, ...args) {
-    return this.run(undefined, fn, ...args);
-  }
-
-  getStore() {
-    return native.getContext()?.stores?.get(this);
-  }
-
-  enterWith(store) {
-    native.setContext(frameWith(this, store));
-  }
-
-  disable() {
-    this.enterWith(undefined);
-  }
-}
+// storage is where AsyncLocalStorage, which the bundler brings to the apps that import it, keeps its stores: one value
+// that follows promises as the record does.
+export const storage = {
+  get() {
+    return native.getContext()?.stores;
+  },
+  set(stores) {
+    const record = native.getContext()?.record;
+    native.setContext(stores === undefined ? record : { record, stores });
+  },
+};

@@ -5,6 +5,7 @@ import { enter } from "./context.js";
 import { ExecutionContext } from "./execution.js";
 import { describe } from "./failure.js";
 import { findHandler } from "./handler.js";
+import { installEnv } from "./hooks.js";
 import { close, findRecord, finish, openRecord } from "./life.js";
 import {
   FAIL, IN_ABORT, IN_CHECK, IN_ERROR, IN_LOAD, IN_REQUEST, IN_RESULT, IN_TIMER, RESPOND,
@@ -25,13 +26,18 @@ export function dispatch(op, id, a, b, c, d, e, f) {
     case IN_RESULT: return onResult(id, a, b, c, d, e, f);
     case IN_ERROR: return onError(id, a, b);
     case IN_TIMER: return fireTimer(id);
-    case IN_LOAD: handler = findHandler(a, JSON.parse(b)); return;
+    case IN_LOAD: return load(a, JSON.parse(b));
     case IN_CHECK: return checkRejections();
   }
 }
 
 // The bridge calls this as V8 tells it that a promise was rejected with nobody listening, or that somebody came late.
 dispatch.rejection = onRejection;
+
+function load(namespace, env) {
+  installEnv(env);
+  handler = findHandler(namespace, env);
+}
 
 function start(id, method, url, headers, body) {
   const record = openRecord(id);

@@ -27,7 +27,7 @@ export function checkRejections() {
   pending = new Map();
   for (const [promise, { reason, frame }] of rejected) {
     enter(frame);
-    if (fire("unhandledrejection", promise, reason)) postUnhandled(frame?.record.id ?? 0, reason);
+    if (fire("unhandledrejection", promise, reason)) postUnhandled(frame?.record?.id ?? 0, reason);
     reported.add(promise);
   }
   const late = handledLate;

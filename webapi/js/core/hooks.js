@@ -1,0 +1,19 @@
+// What the modules of other runtimes that the bundler provides (node:async_hooks, cloudflare:workers, …) find on the
+// global. Apps have no use for it.
+import { storage } from "./context.js";
+import { ExecutionContext } from "./execution.js";
+
+export function installHooks() {
+  const context = new ExecutionContext(undefined);
+  hook("context", storage);
+  hook("waitUntil", (promise) => context.waitUntil(promise));
+}
+
+// installEnv is called once the app's modules have run.
+export function installEnv(env) {
+  hook("env", env);
+}
+
+function hook(name, value) {
+  Object.defineProperty(globalThis, Symbol.for(`nano.${name}`), { value, configurable: true });
+}
