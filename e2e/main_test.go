@@ -53,7 +53,7 @@ func run(m *testing.M) (int, error) {
 	if os.Getuid() != 0 {
 		return 0, fmt.Errorf("the end-to-end tests boot containers: run them as root")
 	}
-	for _, tool := range []string{"debootstrap", "systemd-nspawn", "nsenter", "lintian", "rpmlint"} {
+	for _, tool := range []string{"debootstrap", "systemd-nspawn", "nsenter", "lintian"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return 0, fmt.Errorf("cannot find %s: run e2e/install-deps.sh", tool)
 		}

@@ -19,7 +19,8 @@ var inRoot = []string{
 
 // atHand are packages that a test may install in a machine, which has no network.
 var atHand = []string{
-	"nano", "rpm", "nginx-light", "haproxy", "caddy", "man-db", "bash-completion", "zsh", "fish", "systemd-container",
+	"nano", "rpm", "nginx-light", "haproxy", "caddy", "rpmlint",
+	"man-db", "bash-completion", "zsh", "fish",
 }
 
 // rootOf returns the directory of a distribution's freshly made root, which machines
