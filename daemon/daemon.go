@@ -244,7 +244,7 @@ type serving struct {
 	svc    *Service
 	socks  *sockets
 	front  *Front
-	admin  *http.Server
+	admin  *Front
 	failed chan error // the first listener that can't go on
 	quiet  context.CancelFunc
 }
@@ -255,10 +255,16 @@ func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
 		svc:    svc,
 		socks:  socks,
 		front:  NewFront(svc.Front),
-		admin:  &http.Server{Handler: svc.Admin, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute},
+		admin:  NewFront(FrontOptions{Handler: lend(svc.Admin), Log: d.log}),
 		failed: make(chan error, len(socks.public)+len(socks.admin)),
 		quiet:  func() {},
 	}
+}
+
+// lend makes a handler of net/http's one of ours: the admin socket is drained like the
+// public ones.
+func lend(h http.Handler) Handler {
+	return func(x *Exchange) { h.ServeHTTP(x.HTTP()) }
 }
 
 func (s *serving) begin(ctx context.Context) {
@@ -284,7 +290,7 @@ func (s *serving) probes() []Probe {
 }
 
 func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
-	if err := serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(ln); err != nil {
 		s.failed <- fmt.Errorf("cannot go on listening on %s: %w", ln.Addr(), err)
 	}
 }
@@ -310,9 +316,8 @@ func (s *serving) end() {
 	deadline := time.Now().Add(limit)
 	s.within(deadline, "drain", func(ctx context.Context) error {
 		admin := make(chan error, 1)
-		go func() { admin <- s.admin.Shutdown(ctx) }()
-		err := s.front.Drain(ctx, grace)
-		return errors.Join(err, <-admin, s.admin.Close())
+		go func() { admin <- s.admin.Drain(ctx, grace) }()
+		return errors.Join(s.front.Drain(ctx, grace), <-admin)
 	})
 	if s.svc.Close != nil {
 		if at := time.Now().Add(closeTimeout); at.After(deadline) {

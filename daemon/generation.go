@@ -64,7 +64,7 @@ func (g *generations) upgrade(ctx context.Context) error {
 	case <-g.replaced:
 		return ErrHandedOver
 	case <-g.stopping:
-		return errStopping
+		return g.whyStopping()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -73,6 +73,16 @@ func (g *generations) upgrade(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// whyStopping tells a generation that was replaced from one that ends for good.
+func (g *generations) whyStopping() error {
+	select {
+	case <-g.replaced:
+		return ErrHandedOver
+	default:
+		return errStopping
 	}
 }
 
