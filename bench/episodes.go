@@ -158,7 +158,7 @@ func runAwake(ctx context.Context, l *lab) error {
 	}
 	for _, k := range stack.Kinds() {
 		if v := row.of(k, memoryApp); v != nil {
-			logf("awake: %-14s %6.2f MB an app", k, median(v))
+			l.logf("awake: %-14s %6.2f MB an app", k, median(v))
 		}
 	}
 	return nil
@@ -263,7 +263,7 @@ func runReload(ctx context.Context, l *lab) error {
 		reloads += n
 	}
 	busy.notes = append(busy.notes, fmt.Sprintf("%d reloads while %d requests failed.", reloads, busy.errors[stack.Nano]))
-	logf("reload: p99 %.0f µs without, %.0f µs with; %d reloads, %d requests failed",
+	l.logf("reload: p99 %.0f µs without, %.0f µs with; %d reloads, %d requests failed",
 		median(quiet.of(stack.Nano, paced99)), median(busy.of(stack.Nano, paced99)), reloads, busy.errors[stack.Nano])
 	return nil
 }
@@ -370,7 +370,7 @@ func expect(ctx context.Context, s *stack.Stack, host string) error {
 func (l *lab) logWaits(r *row) {
 	for _, k := range stack.Kinds() {
 		if v := r.of(k, wait); v != nil {
-			logf("%s: %-14s %7.1f ms", r.title, k, median(v))
+			l.logf("%s: %-14s %7.1f ms", r.title, k, median(v))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 // lab is where it all happens: programs, modules, and what came of it so far.
 type lab struct {
+	log     io.Writer // how far it is
 	size    size
 	chosen  choice
 	tools   stack.Tools
@@ -37,7 +39,7 @@ func newLab(ctx context.Context, size size, chosen choice, nano string) (*lab, e
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{size: size, chosen: chosen, dir: dir, assets: filepath.Join(dir, "apps", "asset", "public")}
+	l := &lab{log: os.Stderr, size: size, chosen: chosen, dir: dir, assets: filepath.Join(dir, "apps", "asset", "public")}
 	if err := l.prepare(ctx, top, nano); err != nil {
 		l.close()
 		return nil, err
@@ -83,7 +85,7 @@ func (l *lab) prepare(ctx context.Context, top, nano string) error {
 	for _, k := range stack.Kinds() {
 		if m := k.Missing(l.tools); m != "" {
 			l.missing = append(l.missing, fmt.Sprintf("%s: %s", k, m))
-			logf("without %s: %s", k, m)
+			l.logf("without %s: %s", k, m)
 		}
 	}
 	return nil
@@ -175,7 +177,7 @@ func (l *lab) start(ctx context.Context, k stack.Kind, apps []stack.App, nano st
 
 // fail notes what went wrong.
 func (l *lab) fail(err error) {
-	logf("failed: %v", err)
+	l.logf("failed: %v", err)
 	l.failed = append(l.failed, err)
 }
 
@@ -193,7 +195,7 @@ func (l *lab) runAll(ctx context.Context) error {
 		if !l.chosen.workload(e.name) {
 			continue
 		}
-		logf("%s: %s", e.name, e.title)
+		l.logf("%s: %s", e.name, e.title)
 		if err := e.run(ctx, l); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -208,6 +210,6 @@ func (l *lab) runAll(ctx context.Context) error {
 }
 
 // logf tells how far it is.
-func logf(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
+func (l *lab) logf(format string, args ...any) {
+	fmt.Fprintf(l.log, "%s  %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
 }

@@ -75,13 +75,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer lab.close()
 	began := time.Now()
-	if err := lab.runAll(ctx); err != nil {
-		return err
-	}
+	failed := lab.runAll(ctx)
 	report := lab.report(time.Since(began))
 	report.print(os.Stdout)
-	if *short || *only != "" {
-		return nil
+	if failed != nil || *short || *only != "" {
+		return failed
 	}
 	return report.write(*out)
 }

@@ -29,8 +29,8 @@ func bundleHandlers(sources, dir, upstream string) (map[string]string, error) {
 			JSX:        api.JSXAutomatic,
 			Define:     map[string]string{"process.env.NODE_ENV": `"production"`, "UPSTREAM": fmt.Sprintf("%q", upstream)},
 			// Like a bundle that people deploy, but for names, so that profiles can be read.
-			MinifyWhitespace: name != "bulky",
-			MinifySyntax:     name != "bulky",
+			MinifyWhitespace: true,
+			MinifySyntax:     true,
 			TreeShaking:      api.TreeShakingTrue,
 		})
 		if err != nil {

@@ -33,7 +33,7 @@ func (l *lab) runWorkload(ctx context.Context, w workload) error {
 		if !l.here(k) {
 			continue
 		}
-		logf("%s: starting %s", w.name, k)
+		l.logf("%s: starting %s", w.name, k)
 		s, err := l.start(ctx, k, apps, "")
 		if err != nil {
 			l.fail(err)
@@ -148,7 +148,7 @@ func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans 
 			return err
 		}
 		row.add(s.Kind, memory, float64(u.PSS)/1e6)
-		logf("%s, %s: %-14s %8.0f/s  %6.1f µs CPU  p99 %6.0f µs", row.workload, row.shape, s.Kind,
+		l.logf("%s, %s: %-14s %8.0f/s  %6.1f µs CPU  p99 %6.0f µs", row.workload, row.shape, s.Kind,
 			median(row.of(s.Kind, throughput)), median(row.of(s.Kind, cpuTime)), median(row.of(s.Kind, latency99)))
 	}
 	return nil
