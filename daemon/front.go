@@ -50,7 +50,6 @@ type Front struct {
 	hand      *conn      // where the search for one to give up goes on
 	count     int
 	perClient map[netip.Addr]int
-	h2count   int
 	listeners map[net.Listener]struct{}
 	reaper    context.CancelFunc // nil before the first Serve
 	drained   chan struct{}      // made by Drain; closed when nothing is left

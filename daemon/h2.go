@@ -25,6 +25,10 @@ type http2Server struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+
+	mu       sync.Mutex // guards what is below; order: before h2conn.mu
+	open     map[*h2conn]struct{}
+	draining bool
 }
 
 func newHTTP2(f *Front) *http2Server {
@@ -33,6 +37,7 @@ func newHTTP2(f *Front) *http2Server {
 	return &http2Server{
 		conns:  make(chan net.Conn),
 		closed: make(chan struct{}),
+		open:   make(map[*h2conn]struct{}),
 		server: &http.Server{
 			Handler:        http.HandlerFunc(f.serveStream),
 			Protocols:      &protocols,
@@ -48,7 +53,7 @@ func newHTTP2(f *Front) *http2Server {
 				WriteByteTimeout:              f.times.window,
 			},
 			ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-				return context.WithValue(ctx, peerKey{}, nc.(*prefixed).peer)
+				return context.WithValue(ctx, peerKey{}, nc.(*h2conn).peer)
 			},
 		},
 	}
@@ -71,50 +76,69 @@ func (s *http2Server) Close() error {
 
 func (s *http2Server) Addr() net.Addr { return &net.UnixAddr{} }
 
-// drain ends the connections that are idle after the grace, and the others as they get
-// so. Until then each response tells its client to leave.
+// drain tells all clients to open no more streams, lets those come in that are on
+// their way, and ends each connection when its last stream has.
 func (s *http2Server) drain(ctx context.Context, grace time.Duration) {
+	s.mu.Lock()
+	s.draining = true
+	for nc := range s.open {
+		go nc.announceEnd() // it may have to wait for a slow client
+	}
+	s.mu.Unlock()
 	select {
-	case <-time.After(grace):
+	case <-time.After(min(grace, time.Second)):
 	case <-ctx.Done():
 	}
 	_ = s.server.Shutdown(ctx) // what is left then is cut off with all the others
 }
 
+// add takes a connection in, unless there are too many.
+func (s *http2Server) add(nc *h2conn, limit int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open) >= limit {
+		return false
+	}
+	s.open[nc] = struct{}{}
+	if s.draining {
+		go nc.announceEnd()
+	}
+	return true
+}
+
+func (s *http2Server) remove(nc *h2conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, nc)
+}
+
 // serveHTTP2 speaks HTTP/2 until the connection ends.
 func (c *conn) serveHTTP2() {
-	f := c.front
-	f.mu.Lock()
-	ok := f.h2count < f.limits.http2
-	if ok {
-		f.h2count++
-	}
-	f.mu.Unlock()
-	if !ok {
-		f.refused(c.peer, http.StatusServiceUnavailable, "too many HTTP/2 connections")
+	h2 := c.front.h2
+	nc := &h2conn{peer: c.peer, prefixed: prefixed{
+		Conn:   c.nc,
+		rest:   append([]byte(nil), c.buffered()...),
+		closed: make(chan struct{}),
+	}}
+	c.consume(len(nc.rest))
+	if !h2.add(nc, c.front.limits.http2) {
+		c.front.refused(c.peer, http.StatusServiceUnavailable, "too many HTTP/2 connections")
 		return
 	}
-	defer func() {
-		f.mu.Lock()
-		f.h2count--
-		f.mu.Unlock()
-	}()
+	defer h2.remove(nc)
 	if c.enter(phaseOther) {
 		return
 	}
-	nc := &prefixed{Conn: c.nc, peer: c.peer, rest: append([]byte(nil), c.buffered()...), closed: make(chan struct{})}
-	c.consume(len(nc.rest))
 	select {
-	case f.h2.conns <- nc:
+	case h2.conns <- nc:
 		<-nc.closed
-	case <-f.h2.closed:
+	case <-h2.closed:
 	}
 }
 
 // prefixed is a connection that is given away after something was read from it.
 type prefixed struct {
 	net.Conn
-	peer   netip.Addr
 	rest   []byte
 	once   sync.Once
 	closed chan struct{}
@@ -135,6 +159,71 @@ func (p *prefixed) Close() error {
 	return err
 }
 
+// h2conn is a connection that net/http speaks HTTP/2 on. Before a server says which
+// stream is the last one, it should announce that, so that no client opens one more at
+// the same time; net/http doesn't, so this puts the announcement between its frames.
+type h2conn struct {
+	prefixed
+	peer netip.Addr
+
+	mu      sync.Mutex // guards what is below, while it is written, too
+	header  []byte     // the beginning of a frame's header
+	payload int        // what is left of a frame after its header, in bytes
+	began   bool       // the first frame, which must be SETTINGS, was sent
+	ending  bool       // the end is to be announced behind the frame under way
+}
+
+// lastCall is a GOAWAY frame that allows every stream there can be.
+const lastCall = "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00"
+
+// frameHeader is the length of a frame's header, in bytes.
+const frameHeader = 9
+
+func (c *h2conn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.Conn.Write(b)
+	c.followLocked(b[:n])
+	if err == nil && c.ending && c.betweenFrames() {
+		c.ending = false
+		_, err = io.WriteString(c.Conn, lastCall)
+	}
+	return n, err
+}
+
+// followLocked keeps track of where frames begin.
+func (c *h2conn) followLocked(b []byte) {
+	c.began = c.began || len(b) > 0
+	for len(b) > 0 {
+		if c.payload > 0 {
+			n := min(c.payload, len(b))
+			c.payload -= n
+			b = b[n:]
+			continue
+		}
+		n := min(frameHeader-len(c.header), len(b))
+		c.header = append(c.header, b[:n]...)
+		b = b[n:]
+		if len(c.header) == frameHeader {
+			c.payload = int(c.header[0])<<16 | int(c.header[1])<<8 | int(c.header[2])
+			c.header = c.header[:0]
+		}
+	}
+}
+
+func (c *h2conn) betweenFrames() bool { return c.payload == 0 && len(c.header) == 0 && c.began }
+
+// announceEnd tells the client to open no more streams here.
+func (c *h2conn) announceEnd() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.betweenFrames() {
+		c.ending = true
+		return
+	}
+	_, _ = io.WriteString(c.Conn, lastCall) // if it fails the connection ends, too
+}
+
 type peerKey struct{}
 
 // serveStream serves one request.
@@ -147,10 +236,6 @@ func (f *Front) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := newH2(f, w, r)
-	if f.isDraining() {
-		// It doesn't reach the client: it makes the server say GOAWAY.
-		w.Header().Set("Connection", "close")
-	}
 	f.handle(&h.Exchange)
 	defer f.logAccess(&h.Exchange, start) // finish may panic, to reset the stream
 	h.finish()
@@ -163,6 +248,8 @@ func refuseStream(r *http.Request) string {
 		return "the authority is malformed"
 	case !strings.HasPrefix(r.RequestURI, "/") || !http1.IsTarget(r.RequestURI):
 		return "the path is malformed"
+	case len(r.Header["Content-Length"]) > 1:
+		return "there is more than one content length"
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace, r.Method == "TRACK":
 		return "the method is not allowed"
 	}
