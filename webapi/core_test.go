@@ -130,10 +130,16 @@ func TestBodiesArrive(t *testing.T) {
 		{"streamed chunks", `let s = ""; for await (const c of request.body) s += c.length + ","; return new Response(s)`, request{body: isolate.Number(5), upload: chunks("abc", "de")}, "3,2,"},
 		{"streamed echo", `return new Response(request.body)`, request{body: isolate.Number(5), upload: chunks("abc", "de")}, "abcde"},
 		{"streamed clone", `const c = request.clone(); return new Response(await c.text() + await request.text())`, request{body: isolate.Number(5), upload: chunks("abc", "de")}, "abcdeabcde"},
-		{"transformed", `return new Response(request.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({ transform(s, c) { c.enqueue(s.toUpperCase()) } })).pipeThrough(new TextEncoderStream()))`,
-			request{body: isolate.Number(5), upload: chunks("ab", "cd")}, "ABCD"},
-		{"form", `const f = await request.formData(); return new Response(f.get("a") + f.getAll("b"))`,
-			request{body: isolate.Bytes([]byte("a=1&b=2&b=%C3%A9")), header: "content-type\napplication/x-www-form-urlencoded\n"}, "12,é"},
+		{
+			"transformed", `return new Response(request.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({ transform(s, c) { c.enqueue(s.toUpperCase()) } })).pipeThrough(new TextEncoderStream()))`,
+			request{body: isolate.Number(5), upload: chunks("ab", "cd")},
+			"ABCD",
+		},
+		{
+			"form", `const f = await request.formData(); return new Response(f.get("a") + f.getAll("b"))`,
+			request{body: isolate.Bytes([]byte("a=1&b=2&b=%C3%A9")), header: "content-type\napplication/x-www-form-urlencoded\n"},
+			"12,é",
+		},
 		{"new Request", `return new Response(await new Request(request, { headers: { a: "b" } }).text())`, request{body: isolate.Number(3), upload: chunks("abc")}, "abc"},
 	}
 	for _, test := range tests {
