@@ -1,10 +1,12 @@
 package app
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"time"
 
+	"github.com/nano-runtime/nano/bundle"
 	"github.com/nano-runtime/nano/config"
 )
 
@@ -19,7 +21,9 @@ type Info struct {
 	Version  Version       // that serves; zero: none does
 	Versions []Version     // oldest first
 	Banned   time.Duration // what is left of a quarantine
-	Stats    Stats
+	// Sources are the files that the app is made of, and those that might mend it.
+	Sources []string
+	Stats   Stats
 }
 
 // Stats is what an app does, and did since the process began.
@@ -64,6 +68,13 @@ func (a *App) Info() Info {
 	i.State, i.Problem = a.State()
 	if r := a.current.Load(); r != nil {
 		i.Version = r.version
+		if r.bundle != nil {
+			i.Sources = r.bundle.Inputs
+		}
+	}
+	var broken *bundle.Error
+	if errors.As(i.Problem, &broken) {
+		i.Sources = slices.Concat(i.Sources, broken.Inputs)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,6 +82,9 @@ func (a *App) Info() Info {
 	i.Versions = slices.Clone(a.versions)
 	return i
 }
+
+// Pardon ends the app's quarantine.
+func (a *App) Pardon() { a.quarantine.lift() }
 
 // Stats reads the app's counters.
 func (a *App) Stats() Stats {

@@ -146,10 +146,11 @@ func (c *Change) Wait() error {
 
 // next is an app as it will be when a change is through.
 type next struct {
-	app *App
-	cfg config.App
-	rel *release // nil: what the app has stays
-	err error
+	app  *App
+	cfg  config.App
+	rel  *release // nil: what the app has stays
+	err  error
+	kept bool // nothing about it was to change
 	// stuck says that the app could not be loaded with these settings before, and that
 	// nobody asks to try again.
 	stuck bool
@@ -158,58 +159,82 @@ type next struct {
 // Apply makes the set what cfg says: new versions are bundled, compiled and warmed
 // beside the old ones, in parallel; then all hosts change in one step; then the old
 // versions drain, for drain_timeout at the most. An app that can't be loaded keeps
-// what it had. force names apps to load anew though their settings are the same.
+// what it had, and is tried again by the next Apply. force names apps to load anew
+// though their settings are the same.
 func (s *Set) Apply(ctx context.Context, cfg *config.Config, by string, force ...string) *Change {
-	return s.apply(ctx, cfg, by, force, false)
+	return s.apply(ctx, cfg, plan{by: by, force: force, retry: true})
 }
 
-// Try is Apply for a change that is wanted whole or not at all: where an app can't be
+// Renew is Apply that leaves alone what could not be loaded before, but for the apps
+// named: those it loads anew.
+func (s *Set) Renew(ctx context.Context, cfg *config.Config, by string, names ...string) *Change {
+	return s.apply(ctx, cfg, plan{by: by, force: names})
+}
+
+// Try is Renew for a change that is wanted whole or not at all: where an app can't be
 // loaded nothing changes, and Failed says why.
 func (s *Set) Try(ctx context.Context, cfg *config.Config, by string, force ...string) *Change {
-	return s.apply(ctx, cfg, by, force, true)
+	return s.apply(ctx, cfg, plan{by: by, force: force, whole: true})
 }
 
-func (s *Set) apply(ctx context.Context, cfg *config.Config, by string, force []string, whole bool) *Change {
+// Refresh is Renew for those apps only, among the ones named, whose code or environment
+// is no longer the same.
+func (s *Set) Refresh(ctx context.Context, cfg *config.Config, by string, names ...string) *Change {
+	return s.apply(ctx, cfg, plan{by: by, check: names})
+}
+
+// plan says how to change the set.
+type plan struct {
+	by    string
+	force []string // apps to load anew in any case
+	check []string // apps to load anew if their files make another version
+	retry bool     // load anew all that could not be loaded before
+	whole bool     // change nothing if an app can't be loaded
+}
+
+func (s *Set) apply(ctx context.Context, cfg *config.Config, p plan) *Change {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	old := *s.apps.Load()
 	change := &Change{Failed: make(map[string]error)}
-	plan := make([]*next, len(cfg.Apps))
+	nexts := make([]*next, len(cfg.Apps))
 	var loading errgroup.Group
 	loading.SetLimit(runtime.GOMAXPROCS(0))
 	var awake atomic.Int64
 	for i, c := range cfg.Apps {
 		n := &next{app: old[c.Name], cfg: c}
-		plan[i] = n
-		if n.app == nil {
+		nexts[i] = n
+		same := n.app != nil && !n.app.differs(c) && !slices.Contains(p.force, c.Name) && !(p.retry && n.app.failing())
+		check := same && slices.Contains(p.check, c.Name)
+		switch {
+		case n.app == nil:
 			n.app = newApp(s, c)
-		} else if !n.app.differs(c) && !slices.Contains(force, c.Name) {
-			change.Unchanged = append(change.Unchanged, c.Name)
-			n.stuck = n.app.failing()
+		case same && !check:
+			n.kept, n.stuck = true, n.app.failing()
 			continue
 		}
 		if !c.Enabled {
 			continue
 		}
 		loading.Go(func() error {
-			n.rel, n.err = n.app.load(ctx, c, by)
-			if n.err == nil && awake.Add(1) > keepAwake {
+			n.rel, n.err = n.app.load(ctx, c, p.by, check)
+			if n.rel != nil && awake.Add(1) > keepAwake {
 				n.rel.sleep()
 			}
 			return nil
 		})
 	}
 	_ = loading.Wait() // each next has its own error
-	if whole && change.drop(ctx, plan) {
+	if p.whole && change.drop(ctx, nexts) {
 		return change
 	}
-	s.swap(plan, old, cfg, change)
+	s.swap(nexts, old, cfg, change)
 	return change
 }
 
 // drop disposes of what was loaded if any of it could not be, and reports whether.
-func (c *Change) drop(ctx context.Context, plan []*next) bool {
-	for _, n := range plan {
+func (c *Change) drop(ctx context.Context, nexts []*next) bool {
+	for _, n := range nexts {
 		if n.err != nil {
 			c.Failed[n.app.Name] = n.err
 		}
@@ -217,8 +242,7 @@ func (c *Change) drop(ctx context.Context, plan []*next) bool {
 	if len(c.Failed) == 0 {
 		return false
 	}
-	c.Unchanged = nil
-	for _, n := range plan {
+	for _, n := range nexts {
 		if n.rel != nil {
 			_ = n.rel.retire(ctx) // nobody has called it
 		}
@@ -226,12 +250,16 @@ func (c *Change) drop(ctx context.Context, plan []*next) bool {
 	return true
 }
 
-// swap puts a plan into effect.
-func (s *Set) swap(plan []*next, old map[string]*App, cfg *config.Config, change *Change) {
-	apps := make(map[string]*App, len(plan))
+// swap puts what was loaded into effect.
+func (s *Set) swap(nexts []*next, old map[string]*App, cfg *config.Config, change *Change) {
+	apps := make(map[string]*App, len(nexts))
 	var replaced []*release
-	for _, n := range plan {
+	for _, n := range nexts {
 		apps[n.app.Name] = n.app
+		if n.kept {
+			change.Unchanged = append(change.Unchanged, n.app.Name)
+			continue
+		}
 		isNew := old[n.app.Name] == nil
 		switch {
 		case n.err != nil:
@@ -240,10 +268,12 @@ func (s *Set) swap(plan []*next, old map[string]*App, cfg *config.Config, change
 			change.Added = append(change.Added, n.app.Name)
 		case n.rel != nil || n.app.differs(n.cfg):
 			change.Changed = append(change.Changed, n.app.Name)
+		default:
+			change.Unchanged = append(change.Unchanged, n.app.Name)
 		}
 	}
-	s.routes(plan)
-	for _, n := range plan {
+	s.routes(nexts)
+	for _, n := range nexts {
 		if r := n.app.adopt(n); r != nil {
 			replaced = append(replaced, r)
 		}
@@ -274,7 +304,7 @@ func (s *Set) swap(plan []*next, old map[string]*App, cfg *config.Config, change
 
 // routes swaps the host table. An app that could not be loaded keeps the hosts that it
 // had, as far as nobody else has them now.
-func (s *Set) routes(plan []*next) {
+func (s *Set) routes(nexts []*next) {
 	var entries []vhost.Entry[*App]
 	taken := make(map[string]bool)
 	var fallback **App
@@ -289,12 +319,12 @@ func (s *Set) routes(plan []*next) {
 			fallback = &n.app
 		}
 	}
-	for _, n := range plan {
+	for _, n := range nexts {
 		if n.err == nil && !n.stuck {
 			add(n, n.cfg)
 		}
 	}
-	for _, n := range plan {
+	for _, n := range nexts {
 		if n.err != nil || n.stuck {
 			if r := n.app.current.Load(); r != nil {
 				add(n, r.cfg)
@@ -325,11 +355,15 @@ func (a *App) failing() bool {
 	return a.problem != nil
 }
 
-// load makes the app's next version and warms it.
-func (a *App) load(ctx context.Context, cfg config.App, by string) (*release, error) {
+// load makes the app's next version and warms it. With check it returns nil where that
+// would be what serves already.
+func (a *App) load(ctx context.Context, cfg config.App, by string, check bool) (*release, error) {
 	r, err := newRelease(ctx, a, cfg)
 	if err != nil {
 		return nil, err
+	}
+	if now := a.current.Load(); check && now != nil && now.cfg.Same(cfg) && now.version.Hash == r.hash() {
+		return nil, r.retire(ctx) // it has no isolate to drain
 	}
 	if err := r.warm(ctx); err != nil {
 		_ = r.retire(ctx) // it has no isolate to drain
