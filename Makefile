@@ -77,3 +77,5 @@ lint: generate ## go vet, staticcheck, gofumpt
 .PHONY: clean
 clean: ## forget what was built
 	rm -rf bin dist webapi/dist webapi/node_modules $(HEADERS)
+
+include packaging/packages.mk e2e/e2e.mk

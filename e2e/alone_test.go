@@ -4,9 +4,14 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -37,24 +42,65 @@ func TestWithoutSystemd(t *testing.T) {
 				if err := nspawn.Start(); err != nil {
 					t.Fatal(err)
 				}
-				var inside string // the network of the process
+				var daemon int
 				eventually(t, 30*time.Second, func() string {
-					pid, err := exec.Command("pgrep", "--newest", "--full", "^/usr/bin/nanod serve$").Output()
-					if err != nil {
+					if daemon = descendant(nspawn.Process.Pid, "nanod"); daemon == 0 {
 						return "it does not run"
 					}
-					inside = strings.TrimSpace(string(pid))
-					got, err := exec.Command("nsenter", "--target", inside, "--net", "curl", "-sS", "--max-time", "5", "http://127.0.0.1:8080/").CombinedOutput()
+					got, err := exec.Command("nsenter", "--target", strconv.Itoa(daemon), "--net", "curl", "-sS", "--max-time", "5", "http://127.0.0.1:8080/").CombinedOutput()
 					if err != nil || !strings.Contains(string(got), "NANO is running") {
 						return string(got)
 					}
 					return ""
 				})
-				command(t, "kill", "-TERM", inside)
+				if err := syscall.Kill(daemon, syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
 				if err := nspawn.Wait(); err != nil {
 					t.Errorf("after SIGTERM: %v\n%s", err, &out)
 				}
 			})
 		}
+	})
+}
+
+// The package of the other architecture holds a program that serves there: here in an
+// emulator, whose speed leaves it one request.
+func TestForeignArchitectureServes(t *testing.T) {
+	unpacked := t.TempDir()
+	command(t, "dpkg-deb", "--extract", filepath.Join(the.shared, "foreign.deb"), unpacked)
+	command(t, "lintian", "--allow-root", "--fail-on", "error", filepath.Join(the.shared, "foreign.deb"))
+	emulator, libraries := "qemu-aarch64", "/usr/aarch64-linux-gnu"
+	if runtime.GOARCH == "arm64" {
+		emulator, libraries = "qemu-x86_64", "/usr/x86_64-linux-gnu"
+	}
+	state := t.TempDir()
+	config := filepath.Join(state, "nano.toml")
+	text := fmt.Sprintf("[server]\nlisten = [\"unix:%[1]s/http.sock\"]\nadmin = \"%[1]s/admin.sock\"\n[defaults]\nlimits = { cpu = \"1m\", timeout = \"2m\" }\n"+
+		"[apps.welcome]\nroot = \"%[2]s/usr/share/nano-runtime/welcome\"\ndefault = true\n", state, unpacked)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	serve := exec.CommandContext(t.Context(), emulator, "-L", libraries, unpacked+"/usr/bin/nanod", "serve", "--config", config)
+	// The emulator takes a signal for an hour's work, and Go sends itself many.
+	serve.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "STATE_DIRECTORY="+state)
+	var out strings.Builder
+	serve.Stdout, serve.Stderr = &out, &out
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- serve.Wait() }()
+	t.Cleanup(func() {
+		_ = serve.Process.Kill()
+		<-exited
+		t.Logf("%s", &out)
+	})
+	eventually(t, 5*time.Minute, func() string {
+		got, err := exec.Command("curl", "-sS", "--max-time", "120", "--unix-socket", state+"/http.sock", "http://localhost/").CombinedOutput()
+		if err != nil || !strings.Contains(string(got), "NANO is running") {
+			return string(got)
+		}
+		return ""
 	})
 }

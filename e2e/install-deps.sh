@@ -10,4 +10,4 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends \
 	g++ g++-aarch64-linux-gnu git make \
-	debootstrap systemd-container util-linux lintian
+	debootstrap systemd-container util-linux curl lintian qemu-user

@@ -63,7 +63,7 @@ func boot(t *testing.T, suite string) *machine {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if m.init == 0 {
-			m.init = initOf(nspawn.Process.Pid)
+			m.init = descendant(nspawn.Process.Pid, "systemd")
 			continue
 		}
 		state := m.try("systemctl is-system-running --wait")
@@ -76,17 +76,23 @@ func boot(t *testing.T, suite string) *machine {
 	}
 }
 
-// initOf finds the container's init: nspawn's only child, once it runs systemd.
-func initOf(nspawn int) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", nspawn))
+// descendant finds a process by its name among the children of another, and theirs.
+func descendant(pid int, name string) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
 	if err != nil {
 		return 0
 	}
 	for field := range strings.FieldsSeq(string(text)) {
-		name, err := os.ReadFile("/proc/" + field + "/comm")
-		if err == nil && strings.TrimSpace(string(name)) == "systemd" {
-			pid, _ := strconv.Atoi(field)
-			return pid
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			return 0
+		}
+		comm, err := os.ReadFile("/proc/" + field + "/comm")
+		if err == nil && strings.TrimSpace(string(comm)) == name {
+			return child
+		}
+		if found := descendant(child, name); found != 0 {
+			return found
 		}
 	}
 	return 0
@@ -179,12 +185,6 @@ func (m *machine) installNano() {
 func (m *machine) property(unit, name string) string {
 	m.t.Helper()
 	return m.run("systemctl show --value -p " + name + " " + unit)
-}
-
-// journal returns the messages of a unit since the machine booted.
-func (m *machine) journal(unit string, filters ...string) string {
-	m.t.Helper()
-	return m.run("journalctl --no-pager -o cat -u " + unit + " " + strings.Join(filters, " "))
 }
 
 // curl asks the web port and returns the body; it fails on anything but 200.

@@ -35,6 +35,7 @@ var (
 	nextDebFlag = flag.String("next-deb", "", "the same of another version")
 	rpmFlag     = flag.String("rpm", "", "the RPM package under test")
 	nextRPMFlag = flag.String("next-rpm", "", "the same of another version")
+	foreignFlag = flag.String("foreign-deb", "", "the Debian package of the other architecture")
 )
 
 var the bench
@@ -110,6 +111,7 @@ func fillShared(dir string) error {
 	}
 	for name, from := range map[string]string{
 		"nano.deb": *debFlag, "next.deb": *nextDebFlag, "nano.rpm": *rpmFlag, "next.rpm": *nextRPMFlag,
+		"foreign.deb": *foreignFlag,
 	} {
 		if from == "" {
 			return fmt.Errorf("no packages to test: run `make e2e`, which makes them")
@@ -133,10 +135,13 @@ func fillShared(dir string) error {
 	return nil
 }
 
-// eachSuite runs a test on every distribution.
+// eachSuite runs a test on every distribution, side by side: much of it is waiting.
 func eachSuite(t *testing.T, test func(t *testing.T, suite string)) {
 	for _, s := range suites {
-		t.Run(s.name, func(t *testing.T) { test(t, s.name) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, s.name)
+		})
 	}
 }
 

@@ -3,7 +3,7 @@
 # PACKAGE_VERSION=1.2.3 names another version than the tree's.
 
 PACKAGE_VERSION := $(or $(PACKAGE_VERSION),$(shell packaging/version))
-PACKAGE_FLAGS    = -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(PACKAGE_VERSION)'
+PACKAGE_FLAGS    = -buildmode=pie -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(PACKAGE_VERSION) -extldflags "-Wl,-z,relro,-z,now"'
 STAGE            = dist/stage/$(PACKAGE_VERSION)
 COMMIT_TIME     := $(shell git log -1 --format=%ct)
 
