@@ -1,7 +1,11 @@
 package webapi
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,5 +74,33 @@ func TestReadHeader(t *testing.T) {
 	}
 	if length := readHeader(make(http.Header), "content-length\n-1\n"); length != -1 {
 		t.Errorf("a negative length is %d", length)
+	}
+}
+
+// The target goes out as it was written over HTTP/2 too.
+func TestHTTP2(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s", r.Proto, r.RequestURI)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	f := NewFetcher(anywhere)
+	defer f.Close()
+	f.transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	for _, target := range []string{"/", "/%41|'x?y=|", "//a//b?"} {
+		r, err := newRequest(context.Background(), "GET", server.URL+target, "", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := f.transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if got, want := string(body), "HTTP/2.0 "+target; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -29,7 +29,10 @@ export class ExecutionContext {
     this.#record;
   }
 
-  get props() { return this.#record && NO_PROPS; }
+  get props() {
+    this.#record;
+    return NO_PROPS;
+  }
 }
 
 shape(ExecutionContext);
