@@ -43,6 +43,8 @@ type Service struct {
 	// Warm is called when the sockets are open and before the first request; the
 	// text is shown as the service's status.
 	Warm func(ctx context.Context) (status string, err error)
+	// Serving is called once this process has taken over, before its first request.
+	Serving func()
 	// Probes must succeed for the watchdog to be fed. The daemon adds its own, of the
 	// front end and of the admin socket.
 	Probes []Probe
@@ -135,6 +137,9 @@ func (d *Daemon) Step(text string) {
 // Status sets the text that the service manager shows for the running service.
 func (d *Daemon) Status(text string) { d.notify.send(status(text)) }
 
+// Successor reports whether an older generation serves until this one has taken over.
+func (d *Daemon) Successor() bool { return d.upgrader.HasParent() }
+
 // Draining is closed when the process begins to drain: whoever streams without end,
 // such as to those who follow a log, should come to one.
 func (d *Daemon) Draining() <-chan struct{} { return d.draining }
@@ -216,6 +221,9 @@ func (d *Daemon) Run(ctx context.Context, svc Service) error {
 		return d.Fail(fmt.Errorf("cannot take over: %w", err))
 	}
 	d.parent.close()
+	if svc.Serving != nil {
+		svc.Serving()
+	}
 	d.serving.Store(s)
 	s.begin(ctx)
 	d.notify.ready(text)
@@ -261,12 +269,6 @@ func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
 	}
 }
 
-// lend makes a handler of net/http's one of ours: the admin socket is drained like the
-// public ones.
-func lend(h http.Handler) Handler {
-	return func(x *Exchange) { h.ServeHTTP(x.HTTP()) }
-}
-
 func (s *serving) begin(ctx context.Context) {
 	for _, ln := range s.socks.public {
 		go s.serve(ln, s.front.Serve)
@@ -296,7 +298,8 @@ func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
 }
 
 // end drains, in this order: no watchdog and no new generation any more; no new
-// connections, and the open ones come to their end; the service closes.
+// connections, and the open ones come to their end; so do the older generation's; the
+// service closes.
 func (s *serving) end() {
 	s.quiet()
 	grace := stopGrace
@@ -319,6 +322,9 @@ func (s *serving) end() {
 		go func() { admin <- s.admin.Drain(ctx, grace) }()
 		return errors.Join(s.front.Drain(ctx, grace), <-admin)
 	})
+	// The generation before may still drain: a service manager that sees this process
+	// end takes it down.
+	s.within(deadline, "wait for the generation before", s.d.upgrader.WaitForParent)
 	if s.svc.Close != nil {
 		if at := time.Now().Add(closeTimeout); at.After(deadline) {
 			deadline = at

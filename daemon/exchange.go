@@ -45,6 +45,8 @@ type Exchange struct {
 	written int64 // bytes of the response's body
 	over    bool  // no more can be written
 	broken  bool  // the handler panicked
+	// heldStatus is the status of a response that a lent writer holds back.
+	heldStatus int
 }
 
 // wire is what carries an exchange: our own HTTP/1, or net/http's HTTP/2.
@@ -69,7 +71,12 @@ var (
 func (x *Exchange) URL() string { return x.url }
 
 // Status is the status of the response, 0 while there is none.
-func (x *Exchange) Status() int { return x.status }
+func (x *Exchange) Status() int {
+	if x.status == 0 {
+		return x.heldStatus
+	}
+	return x.status
+}
 
 // Context is cancelled when the client goes away and when the handler has returned.
 func (x *Exchange) Context() context.Context { return x.wire.context() }

@@ -538,6 +538,49 @@ func TestStopWaitsForRequests(t *testing.T) {
 	}
 }
 
+// A generation that stops waits for the one before it, which still drains.
+func TestStopWaitsForOlderGeneration(t *testing.T) {
+	p := startProgram(t)
+	p.awaitMessage("READY=1", 0)
+	nc := dial(t, p.addr)
+	if _, err := io.WriteString(nc, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := len(p.sent())
+	if err := p.upgrade(); err != nil {
+		t.Fatal(err)
+	}
+	second := p.awaitMessage(`^MAINPID=(\d+)\nREADY=1`, seen)
+	if err := syscall.Kill(second, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitMessage("^STOPPING=1\n", 0)
+	// It would be gone in a second if it didn't wait.
+	select {
+	case <-time.After(stopGrace + 500*time.Millisecond):
+	case <-t.Context().Done():
+	}
+	if err := syscall.Kill(second, 0); err != nil {
+		t.Fatalf("it is gone: %v", err)
+	}
+	if _, err := io.WriteString(nc, "y"); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "done" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	_ = nc.Close()
+	for _, pid := range []int{p.first, second} {
+		if code := p.await(pid); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	}
+}
+
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	p := startProgram(t)
 	p.awaitMessage("READY=1", 0)

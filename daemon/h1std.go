@@ -81,7 +81,7 @@ func (w *h1Writer) WriteHeader(status int) {
 	if status < 200 {
 		return
 	}
-	w.status = status
+	w.status, w.h.heldStatus = status, status
 	if w.header.Get("Content-Length") != "" || bodyless(w.h.Method, status) {
 		w.begin()
 	}

@@ -262,6 +262,7 @@ type h2 struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	body  []byte // of a staged response
+	ours  bool   // the response was staged or started, not written by who it is lent to
 	begun bool   // the head has left
 	lent  bool
 }
@@ -318,6 +319,7 @@ func (h *h2) fields() Fields {
 }
 
 func (h *h2) setHeader(header []byte) {
+	h.ours = true
 	to := h.w.Header()
 	for len(header) > 0 {
 		var name, value []byte
@@ -387,7 +389,7 @@ func (h *h2) finish() {
 	switch {
 	case h.over:
 		panic(http.ErrAbortHandler)
-	case h.lent && (!h.broken || h.status != 0):
+	case h.lent && !h.ours && (!h.broken || h.status != 0):
 		return
 	case h.status == 0:
 		_ = h.Respond(http.StatusInternalServerError, nil, nil)

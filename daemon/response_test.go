@@ -305,9 +305,20 @@ func TestLentToNetHTTP(t *testing.T) {
 		}
 		_, _ = w.Write(big)
 	})
+	mux.HandleFunc("/declined", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	for _, major := range []int{1, 2} {
-		_, addr := serveFront(t, FrontOptions{Handler: func(x *Exchange) { mux.ServeHTTP(x.HTTP()) }})
+		_, addr := serveFront(t, FrontOptions{Handler: func(x *Exchange) {
+			mux.ServeHTTP(x.HTTP())
+			switch x.Target {
+			case "/declined": // the other way is still open
+				_ = x.Respond(201, nil, []byte("ours"))
+			case "/hello?q=x%20y":
+				if x.Status() != 200 {
+					t.Errorf("the status is %d", x.Status())
+				}
+			}
+		}})
 		var p http.Protocols
 		p.SetHTTP1(major == 1)
 		p.SetUnencryptedHTTP2(major == 2)
@@ -357,6 +368,9 @@ func TestLentToNetHTTP(t *testing.T) {
 			}
 			if res, got := get(t, "/nothing", "", nil); res.StatusCode != 200 || len(got) != 0 {
 				t.Errorf("nothing: %q, %v", got, res)
+			}
+			if res, got := get(t, "/declined", "", nil); res.StatusCode != 201 || string(got) != "ours" {
+				t.Errorf("declined: %q, %v", got, res)
 			}
 			if res, got := get(t, "/stream", "", nil); string(got) != "part part part "+string(big) || res.ContentLength != -1 {
 				t.Errorf("stream: %d bytes, %v", len(got), res)

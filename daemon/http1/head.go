@@ -20,6 +20,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// Timeout reports whether the client was too slow.
+func (e *Error) Timeout() bool { return e.Status == http.StatusRequestTimeout }
+
 func bad(reason string) *Error { return &Error{http.StatusBadRequest, reason} }
 
 // Field is one line of a head. Its name is in lower case.
