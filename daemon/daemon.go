@@ -140,6 +140,9 @@ func (d *Daemon) Status(text string) { d.notify.send(status(text)) }
 // Successor reports whether an older generation serves until this one has taken over.
 func (d *Daemon) Successor() bool { return d.upgrader.HasParent() }
 
+// Single reports whether there is no next generation: Upgrade reloads in this process.
+func (d *Daemon) Single() bool { return d.opts.Single }
+
 // Draining is closed when the process begins to drain: whoever streams without end,
 // such as to those who follow a log, should come to one.
 func (d *Daemon) Draining() <-chan struct{} { return d.draining }
