@@ -294,11 +294,24 @@ func TestClientGoesAway(t *testing.T) {
 		a.wait(x.done)
 		a.expectLogs("cancelled the pipe is broken")
 	})
-	t.Run("second abort ends waitUntil", func(t *testing.T) {
+	t.Run("after the response", func(t *testing.T) {
+		a := handler(t, `ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 20)).then(() => console.log("done"))); return new Response("x")`)
+		id, x := a.begin(request{})
+		a.isolate.Send(isolate.InAbort, id, isolate.Text("gone"))
+		a.wait(x.done)
+		a.expectLogs("done")
+	})
+	t.Run("waitUntil takes too long", func(t *testing.T) {
 		a := handler(t, `ctx.waitUntil(new Promise(() => {})); return new Response("x")`)
 		id, x := a.begin(request{})
 		a.wait(x.ended)
-		a.isolate.Send(isolate.InAbort, id, isolate.Text("too long"))
+		a.isolate.Send(isolate.InAbort, id, isolate.Text("too long"), isolate.Bool(true))
+		a.wait(x.done)
+	})
+	t.Run("nothing ends it", func(t *testing.T) {
+		a := handler(t, `ctx.waitUntil(new Promise(() => {})); return new Promise(() => {})`)
+		id, x := a.begin(request{})
+		a.isolate.Send(isolate.InAbort, id, isolate.Text("too long"), isolate.Bool(true))
 		a.wait(x.done)
 	})
 }

@@ -22,7 +22,7 @@ let handler; // (request, ctx) → a Response or a promise of one
 export function dispatch(op, id, a, b, c, d, e, f) {
   switch (op) {
     case IN_REQUEST: return start(id, a, b, c, d);
-    case IN_ABORT: return abort(id, a);
+    case IN_ABORT: return abort(id, a, b);
     case IN_RESULT: return onResult(id, a, b, c, d, e, f);
     case IN_ERROR: return onError(id, a, b);
     case IN_TIMER: return fireTimer(id);
@@ -87,15 +87,19 @@ function fail(record, error) {
   finish(record);
 }
 
-// abort: the client has gone, or has waited too long. A second one is about the promises that were left.
-function abort(id, message) {
+// abort: the client has gone, or has waited too long. The promises that were given to waitUntil may go on, unless
+// final says that even those took too long. A client may go just as the response is finished: then there is nothing
+// to abort.
+function abort(id, message, final) {
   const record = findRecord(id);
   if (record === undefined) return;
-  if (record.finished) return close(record);
-  enter(record);
-  abortIncoming(record, message);
-  record.pump?.stop(record.aborted);
-  finish(record);
+  if (!record.finished) {
+    enter(record);
+    abortIncoming(record, message);
+    record.pump?.stop(record.aborted);
+    finish(record);
+  }
+  if (final) close(record);
 }
 
 function kindOf(value) {

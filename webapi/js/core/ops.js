@@ -21,7 +21,7 @@ export const DIGEST = 37; // call, algorithm, bytes → bytes
 
 // From Go to JavaScript: dispatch(op, id, …).
 export const IN_REQUEST = 1; // id, method, url, headers, body: undefined none | bytes | number = streamed
-export const IN_ABORT = 2; // id, message
+export const IN_ABORT = 2; // id, message, true = give up waitUntil as well
 export const IN_RESULT = 3; // call, values…
 export const IN_ERROR = 4; // call, name, message
 export const IN_TIMER = 5; // id
