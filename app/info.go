@@ -153,3 +153,6 @@ func (s *stats) shown(ran int64) int64 {
 		}
 	}
 }
+
+// LostThreads is how many threads the process has lost to apps for good.
+func (s *Set) LostThreads() int { return int(s.threads.Load()) }
