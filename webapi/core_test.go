@@ -66,8 +66,8 @@ func TestFailures(t *testing.T) {
 		{"other object", `return new Map()`, "fetch handler returned an instance of Map, expected a Response"},
 		{"fake", `return { status: 200, __proto__: Response.prototype }`, "fetch handler returned an instance of Response, expected a Response"},
 		{"error response", `return Response.error()`, "Response.error()"},
-		{"used body", `const r = new Response("x"); await r.text(); return r`, "whose body was read before"},
-		{"locked body", `const r = new Response("x"); r.body.getReader(); return r`, "whose body was read before"},
+		{"used body", `const r = new Response("x"); await r.text(); return r`, "whose body is read already"},
+		{"locked body", `const r = new Response("x"); r.body.getReader(); return r`, "whose body is read already"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

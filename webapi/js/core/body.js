@@ -36,6 +36,7 @@ export class Body {
     const { source, stream } = this;
     this.taken = true;
     if (source === undefined) return stream;
+    if (source instanceof RemoteBody) source.direct = true;
     if (stream !== undefined) stream.getReader().cancel(); // for whoever holds it: locked and at its end
     return source;
   }
@@ -55,6 +56,7 @@ export class Body {
   openStream() {
     if (this.stream === undefined) {
       this.stream = this.taken ? lockedStream() : streamOf(this);
+      if (!this.taken) streamed.set(this.stream, this);
     }
     return this.stream;
   }
@@ -101,6 +103,7 @@ export class RemoteBody {
     this.#readOp = readOp;
     this.#cancelOp = cancelOp;
     this.#number = number;
+    this.direct = false; // it is read without the stream, whose end then means nothing
     this.onEnd = undefined;
   }
 
@@ -164,6 +167,9 @@ export class RemoteBody {
   }
 }
 
+// streamed knows of which body a stream was made.
+const streamed = new WeakMap();
+
 // streamOf is a byte stream with no read-ahead: nothing is pulled that nobody reads.
 function streamOf(body) {
   const { source } = body;
@@ -179,7 +185,7 @@ function streamOf(body) {
         else controller.enqueue(chunk);
       },
       cancel() {
-        if (!body.taken) source.cancel();
+        if (!source.direct) source.cancel();
       },
     }, { highWaterMark: 0 });
   }
@@ -232,7 +238,9 @@ function streamBody(stream) {
   if (isDisturbed(stream) || stream.locked) {
     throw new TypeError("the stream can't become a body: it was read from or is locked");
   }
-  const body = new Body(undefined, null);
+  // A stream that we made of another body, as in new Response(other.body, other): what is behind it will do.
+  const body = new Body(streamed.get(stream)?.source, null);
+  body.shared = true;
   body.stream = stream;
   return body;
 }
@@ -324,7 +332,8 @@ function decodeForm(bytes, type) {
     return parseMultipart(bytes, boundary);
   }
   if (type?.essence !== "application/x-www-form-urlencoded") {
-    throw new TypeError(`the body is no form: its Content-Type is ${type === null ? "missing or malformed" : type.essence}`);
+    const what = type === null ? "missing or malformed" : type.essence;
+    throw new TypeError(`the body is no form: its Content-Type is ${what}`);
   }
   const form = new FormData();
   for (const [name, value] of new URLSearchParams(native.utf8Decode(bytes, false))) addEntry(form, name, value);

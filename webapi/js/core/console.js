@@ -45,14 +45,19 @@ function word(value) {
 function convert(kind, value) {
   switch (kind) {
     case "s": return typeof value === "string" ? value : inspect(value, 0);
-    case "d": return isObject(value) ? "NaN" : typeof value === "symbol" ? "NaN" : typeof value === "bigint" ? `${value}n` : inspect(Number(value));
-    case "i": return isObject(value) || typeof value === "symbol" ? "NaN" : typeof value === "bigint" ? `${value}n` : inspect(parseInt(value, 10));
-    case "f": return isObject(value) || typeof value === "symbol" ? "NaN" : inspect(parseFloat(value));
-    case "j": return isObject(value) ? inspect(value, 4) : `${JSON.stringify(typeof value === "bigint" ? `${value}` : value)}`;
+    case "d": return typeof value === "bigint" ? `${value}n` : isNumeric(value) ? inspect(Number(value)) : "NaN";
+    case "i": return typeof value === "bigint" ? `${value}n` : isNumeric(value) ? inspect(parseInt(value, 10)) : "NaN";
+    case "f": return isNumeric(value) ? inspect(parseFloat(value)) : "NaN";
+    case "j": return isObject(value) || typeof value === "bigint" ? inspect(value, 4) : `${JSON.stringify(value)}`;
     case "o":
     case "O": return inspect(value, 4);
     default: return ""; // %c: style, which a log has none of
   }
+}
+
+// isNumeric tells whether value becomes a number without the app's help.
+function isNumeric(value) {
+  return !isObject(value) && typeof value !== "symbol";
 }
 
 function isObject(value) {

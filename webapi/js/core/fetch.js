@@ -61,13 +61,18 @@ class Exchange {
 
   #ask() {
     const source = this.#source;
-    const complete = source === undefined || typeof source === "string" || source instanceof Uint8Array;
+    const complete = this.#isComplete();
     this.#number = register(
       (status, statusText, headers, hasBody) => this.#answer(status, statusText, headers, hasBody),
       (error) => this.#fail(error instanceof TypeError ? failure(error.message) : error),
     );
     native.post(FETCH, this.#number, this.#method, this.#url, this.#list.text, complete ? source : true);
     if (!complete) this.#send(reader(source));
+  }
+
+  #isComplete() {
+    const source = this.#source;
+    return source === undefined || typeof source === "string" || source instanceof Uint8Array;
   }
 
   #answer(status, statusText, headers, hasBody) {
@@ -116,7 +121,7 @@ class Exchange {
     if (to.hash === "") to.hash = from.hash;
     const drops = status === 303 ? this.#method !== "GET" && this.#method !== "HEAD"
       : (status === 301 || status === 302) && this.#method === "POST";
-    if (!drops && this.#source !== undefined && typeof this.#source !== "string" && !(this.#source instanceof Uint8Array)) {
+    if (!drops && !this.#isComplete()) {
       return this.#fail(failure("the server redirects, and the body was a stream: it can't be sent again"));
     }
     this.#list = this.#list.copy();

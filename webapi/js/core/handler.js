@@ -12,8 +12,8 @@ export function findHandler(namespace, env) {
     shareAsGlobals(env);
     return askListeners;
   }
-  throw new TypeError(`the app has no fetch handler: ${whatIsThere(namespace)}; ` +
-    "write `export default { async fetch(request, env, ctx) { … } }` or `addEventListener(\"fetch\", (event) => …)`");
+  throw new TypeError(`the app has no fetch handler: ${whatIsThere(namespace)}; write ` +
+    "`export default { async fetch(request, env, ctx) { … } }` or `addEventListener(\"fetch\", (event) => …)`");
 }
 
 function hasFetch(value) {
@@ -44,11 +44,13 @@ function shareAsGlobals(env) {
 function whatIsThere(namespace) {
   const names = Object.keys(namespace);
   if (!names.includes("default")) {
-    return names.length === 0 ? "its entry exports nothing" : `its entry has no default export, only ${names.join(", ")}`;
+    if (names.length === 0) return "its entry exports nothing";
+    return `its entry has no default export, only ${names.join(", ")}`;
   }
   const value = namespace.default;
   if (typeof value === "function") return "its default export is a function without a fetch method";
-  if (typeof value !== "object" || value === null) return `its default export is ${value === null ? "null" : typeof value}`;
+  if (value === null) return "its default export is null";
+  if (typeof value !== "object") return `its default export is ${typeof value}`;
   const keys = Object.keys(value);
   return `its default export has no fetch method${keys.length === 0 ? "" : `, only ${keys.slice(0, 10).join(", ")}`}`;
 }

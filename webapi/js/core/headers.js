@@ -36,7 +36,9 @@ export function headerValue(value, name) {
   let s = `${value}`;
   if (CLEAN_VALUE.test(s)) return s;
   s = byteString(s, `the value of the header ${name}`).replace(SURROUNDING_SPACE, "");
-  if (FORBIDDEN_IN_VALUE.test(s)) throw new TypeError(`${JSON.stringify(s)} is not a valid value of the header ${name}`);
+  if (FORBIDDEN_IN_VALUE.test(s)) {
+    throw new TypeError(`${JSON.stringify(s)} is not a valid value of the header ${name}`);
+  }
   return s;
 }
 
@@ -72,7 +74,9 @@ export class HeaderList {
   }
 
   #changing() {
-    if (this.immutable) throw new TypeError("cannot change these headers: they are immutable; copy them with new Headers(…)");
+    if (this.immutable) {
+      throw new TypeError("cannot change these headers: they are immutable; copy them with new Headers(…)");
+    }
     const pairs = this.pairs;
     this.#text = undefined;
     this.#sorted = undefined;
@@ -153,7 +157,8 @@ export class HeaderList {
       return;
     }
     if (iterate !== undefined && iterate !== null) return this.#fillFromPairs(init);
-    // Object.keys leaves out symbols, for which the standard wants an exception: Reflect.ownKeys is twenty times slower.
+    // Object.keys leaves out symbols, for which the standard wants an exception: Reflect.ownKeys takes twenty times
+    // as long.
     for (const key of Object.keys(init)) {
       const name = headerName(key);
       this.#changing().push(name, headerValue(init[key], name));

@@ -6,6 +6,7 @@ import { native } from "../native.js";
 const MAX_LENGTH = 16384; // code units of the whole
 const MAX_ITEMS = 100; // of one array, map or set
 const MAX_STRING = 4096; // code units of one string inside an object
+const MAX_PROTOS = 32; // of a prototype chain
 const LINE = 76; // columns that a short object may take
 
 const describers = new Map(); // prototype → (object) → [[key, value]]
@@ -144,9 +145,9 @@ class Inspector {
 
   #properties(object, kind, parts, indent) {
     let shown = 0;
-    const keys = Reflect.ownKeys(object);
-    for (const key of keys) {
-      if ((kind === "array" || kind === "typed" || kind === "string") && typeof key === "string" && isIndex(key)) continue;
+    const indexed = kind === "array" || kind === "typed" || kind === "string";
+    for (const key of Reflect.ownKeys(object)) {
+      if (indexed && typeof key === "string" && isIndex(key)) continue;
       const property = Object.getOwnPropertyDescriptor(object, key);
       const isCause = kind === "error" && (key === "cause" || key === "errors");
       if (property === undefined || (!property.enumerable && !isCause)) continue;
@@ -175,9 +176,10 @@ function more(parts, count) {
 // shapeOf answers { name: as shown before the braces, kind, protos, leaf: the text of what is one word }.
 function shapeOf(object) {
   const protos = [];
-  for (let proto = Object.getPrototypeOf(object); proto !== null && protos.length < 32; proto = Object.getPrototypeOf(proto)) {
-    if (native.proxyTarget(proto) !== undefined) break;
+  let proto = Object.getPrototypeOf(object);
+  while (proto !== null && protos.length < MAX_PROTOS && native.proxyTarget(proto) === undefined) {
     protos.push(proto);
+    proto = Object.getPrototypeOf(proto);
   }
   let name;
   for (const holder of [object, ...protos]) {
@@ -247,13 +249,13 @@ const builtins = [
   { proto: Map.prototype, kind: "map", test: mapSize, suffix: true },
   { proto: Set.prototype, kind: "set", test: setSize, suffix: true },
   { proto: Error.prototype, kind: "error", test() {}, leaf: errorText },
-  { proto: Promise.prototype, kind: "promise", test() { if (native.promiseState(this) === undefined) throw new TypeError(); } },
+  { proto: Promise.prototype, kind: "promise", test: needPromise },
   { proto: Date.prototype, kind: "date", test: Date.prototype.getTime, leaf: (date, time) => dateText(time) },
-  { proto: RegExp.prototype, kind: "regexp", test: regExpSource, leaf: (regexp, source) => `/${source}/${flagsOf(regexp)}` },
+  { proto: RegExp.prototype, kind: "regexp", test: regExpSource, leaf: regExpText },
   { proto: ArrayBuffer.prototype, kind: "buffer", test: bufferLength },
   { proto: WeakMap.prototype, kind: "weak", test() { WeakMap.prototype.has.call(this, {}); } },
   { proto: WeakSet.prototype, kind: "weak", test() { WeakSet.prototype.has.call(this, {}); } },
-  { proto: String.prototype, kind: "string", test: String.prototype.valueOf, leaf: (object, value) => `[String: ${quote(value)}]` },
+  { proto: String.prototype, kind: "string", test: String.prototype.valueOf, leaf: (_, text) => `[String: ${quote(text)}]` },
   ...[Number, Boolean, BigInt, Symbol].map((Class) => ({
     proto: Class.prototype,
     kind: "boxed",
@@ -266,8 +268,12 @@ function dateText(time) {
   return Number.isNaN(time) ? "Invalid Date" : new Date(time).toISOString();
 }
 
-function flagsOf(regexp) {
-  return regExpFlags.map(([get, flag]) => (get.call(regexp) ? flag : "")).join("");
+function needPromise() {
+  if (native.promiseState(this) === undefined) throw new TypeError("not a promise");
+}
+
+function regExpText(regexp, source) {
+  return `/${source}/${regExpFlags.map(([get, flag]) => (get.call(regexp) ? flag : "")).join("")}`;
 }
 
 function bufferParts(buffer) {
@@ -299,8 +305,9 @@ function functionText(fn, className) {
   const named = typeof name === "string" && name !== "";
   if (/^class\b/.test(text)) {
     const parent = Object.getPrototypeOf(fn);
-    const parentName = typeof parent === "function" && native.proxyTarget(parent) === undefined ? ownData(parent, "name") : "";
-    return `[class ${named ? name : "(anonymous)"}${typeof parentName === "string" && parentName !== "" ? ` extends ${parentName}` : ""}]`;
+    const parentName = typeof parent === "function" ? ownData(parent, "name") : undefined;
+    const heritage = typeof parentName === "string" && parentName !== "" ? ` extends ${clip(parentName, 200)}` : "";
+    return `[class ${named ? clip(name, 200) : "(anonymous)"}${heritage}]`;
   }
   const kind = className === "Object" ? "Function" : className;
   return named ? `[${kind}: ${clip(name, 200)}]` : `[${kind} (anonymous)]`;
@@ -348,8 +355,8 @@ function layout(open, parts, close, indent, isList) {
   const flat = !parts.some((part) => part.includes("\n"));
   if (flat && length <= LINE) return `${open} ${parts.join(", ")} ${close}`;
   const margin = `\n${" ".repeat(indent + 2)}`;
-  if (isList && flat && parts.length > 6) return `${open}${margin}${fill(parts, LINE - indent).join(`,${margin}`)}\n${" ".repeat(indent)}${close}`;
-  return `${open}${margin}${parts.join(`,${margin}`)}\n${" ".repeat(indent)}${close}`;
+  const lines = isList && flat && parts.length > 6 ? fill(parts, LINE - indent) : parts;
+  return `${open}${margin}${lines.join(`,${margin}`)}\n${" ".repeat(indent)}${close}`;
 }
 
 function fill(parts, width) {

@@ -68,7 +68,7 @@ function respond(record, response) {
     return finish(record);
   }
   if (body.unusable) {
-    return fail(record, new TypeError("fetch handler returned a Response whose body was read before, or is being read"));
+    return fail(record, new TypeError("fetch handler returned a Response whose body is read already"));
   }
   const source = body.take();
   if (typeof source === "string" || source instanceof Uint8Array) {

@@ -12,7 +12,8 @@ export const TIMER = 8; // id, milliseconds
 export const CLEAR = 9; // id
 export const LOG = 10; // request or 0, level, text
 export const UNHANDLED = 11; // request or 0, message, stack
-export const FETCH = 32; // call, method, url, headers, body: undefined | string | bytes | true = writes follow → status, reason, headers, has body
+// call, method, url, headers, body: undefined | string | bytes | true = writes follow → status, reason, headers, has body
+export const FETCH = 32;
 export const FETCH_READ = 33; // call, fetch → bytes | null
 export const FETCH_WRITE = 34; // call, fetch, bytes → true; false: nobody wants more
 export const FETCH_CLOSE = 35; // 0, fetch

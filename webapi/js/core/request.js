@@ -227,7 +227,7 @@ function readBody(init, base, method, list) {
   }
   if (!own) return moveBody(base);
   const body = given instanceof Body ? given : extractBody(given);
-  if (given instanceof Body && given.unusable) throw new TypeError("Request: the body was read before, or is being read");
+  if (body.unusable) throw new TypeError("Request: the body was read before, or is being read");
   if (body.type !== null && !list.has("content-type")) list.append("content-type", body.type);
   return body;
 }

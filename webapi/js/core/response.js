@@ -70,7 +70,9 @@ function makeState(body, init, type) {
     const { headers } = init;
     if (init.status !== undefined) {
       status = init.status & 0xffff;
-      if (status < 200 || status > 599) throw new RangeError(`Response: the status ${init.status} is not from 200 to 599`);
+      if (status < 200 || status > 599) {
+        throw new RangeError(`Response: the status ${init.status} is not from 200 to 599`);
+      }
     }
     if (init.statusText !== undefined) {
       statusText = byteString(init.statusText, "the status text");

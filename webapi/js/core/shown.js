@@ -29,7 +29,9 @@ describeClass(Response, (response) => {
   ];
 });
 describeClass(FormData, (form) => entriesOf(form));
-getters(URL, "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash");
+getters(
+  URL, "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
+);
 const paramEntries = URLSearchParams.prototype.entries;
 describeClass(URLSearchParams, (params) => [...paramEntries.call(params)]);
 getters(Blob, "size", "type");

@@ -40,8 +40,9 @@ function rowsOf(value) {
 }
 
 function draw(head, lines) {
-  const widths = head.map((name, column) => lines.reduce((width, line) => Math.max(width, line[column].length), name.length) + 2);
+  const widths = head.map((_, column) => 2 + Math.max(...[head, ...lines].map((line) => line[column].length)));
   const rule = (left, middle, right) => left + widths.map((width) => "─".repeat(width)).join(middle) + right;
   const row = (cells) => `│${cells.map((cell, column) => ` ${cell}`.padEnd(widths[column])).join("│")}│`;
-  return [rule("┌", "┬", "┐"), row(head), rule("├", "┼", "┤"), ...lines.map(row), rule("└", "┴", "┘")].join("\n");
+  const top = [rule("┌", "┬", "┐"), row(head), rule("├", "┼", "┤")];
+  return [...top, ...lines.map(row), rule("└", "┴", "┘")].join("\n");
 }
