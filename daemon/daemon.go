@@ -216,6 +216,10 @@ func (d *Daemon) Run(ctx context.Context, svc Service) error {
 	text, err := svc.warm(ctx)
 	if err != nil {
 		socks.close()
+		if ctx.Err() != nil && d.parent == nil {
+			d.gens.stop()
+			return nil // it was told to stop before it was ready
+		}
 		return d.Fail(err)
 	}
 	s := newServing(d, &svc, socks)

@@ -245,6 +245,10 @@ func (f *Front) logAccess(x *Exchange, start time.Time) {
 		return
 	}
 	path, _, _ := strings.Cut(x.Target, "?")
+	client := "" // of a unix socket
+	if x.Client.IsValid() {
+		client = x.Client.String()
+	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "request",
 		slog.String("app", x.App),
 		slog.String("request_id", x.ID),
@@ -253,6 +257,6 @@ func (f *Front) logAccess(x *Exchange, start time.Time) {
 		slog.Int("status", x.status),
 		slog.Int64("bytes", x.written),
 		slog.Duration("duration", time.Since(start)),
-		slog.Any("client", x.Client),
+		slog.String("client", client),
 	)
 }

@@ -86,10 +86,12 @@ func (g *generations) whyStopping() error {
 	}
 }
 
-// stop ends the upgrade under way and refuses others.
+// stop ends the upgrade under way and refuses others. Without a successor, the files of
+// unix sockets are gone then.
 func (g *generations) stop() {
 	g.stopOnce.Do(func() { close(g.stopping) })
 	g.upgrader.Stop()
+	<-g.upgrader.Exit()
 }
 
 // run serves requests until this generation stops or is replaced. The process must be

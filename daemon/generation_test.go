@@ -538,6 +538,27 @@ func TestStopWaitsForRequests(t *testing.T) {
 	}
 }
 
+func TestStopWhileStarting(t *testing.T) {
+	p := startProgram(t, socketHTTP)
+	p.awaitMessage("READY=1", 0)
+	p.configure("hang")
+	second := exec.Command(p.binary)
+	second.Env = append(os.Environ(), childEnv+"="+p.path("config"), childAdmin+"="+p.path("other"), "NOTIFY_SOCKET="+p.path("notify"))
+	seen := len(p.sent())
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitMessage("waking apps", seen)
+	_ = second.Process.Signal(syscall.SIGTERM)
+	if err := second.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(p.path("other")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	p.stop()
+}
+
 // A generation that stops waits for the one before it, which still drains.
 func TestStopWaitsForOlderGeneration(t *testing.T) {
 	p := startProgram(t)
