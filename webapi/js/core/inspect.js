@@ -255,7 +255,7 @@ const builtins = [
   { proto: ArrayBuffer.prototype, kind: "buffer", test: bufferLength },
   { proto: WeakMap.prototype, kind: "weak", test() { WeakMap.prototype.has.call(this, {}); } },
   { proto: WeakSet.prototype, kind: "weak", test() { WeakSet.prototype.has.call(this, {}); } },
-  { proto: String.prototype, kind: "string", test: String.prototype.valueOf, leaf: (_, text) => `[String: ${quote(text)}]` },
+  { proto: String.prototype, kind: "string", test: String.prototype.valueOf, leaf: stringText },
   ...[Number, Boolean, BigInt, Symbol].map((Class) => ({
     proto: Class.prototype,
     kind: "boxed",
@@ -266,6 +266,10 @@ const builtins = [
 
 function dateText(time) {
   return Number.isNaN(time) ? "Invalid Date" : new Date(time).toISOString();
+}
+
+function stringText(_, text) {
+  return `[String: ${quote(text)}]`;
 }
 
 function needPromise() {
