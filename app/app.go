@@ -67,6 +67,12 @@ func (a *App) Serve(x *daemon.Exchange) {
 
 func (a *App) serve(x *daemon.Exchange, began time.Time) {
 	r := a.current.Load()
+	if a.set.opts.Dev {
+		if err := a.failure(); err != nil {
+			errorPage(x, http.StatusInternalServerError, "The app can't be loaded", err.Error())
+			return
+		}
+	}
 	if r == nil {
 		respond(x, http.StatusServiceUnavailable, "the app is not available\n", "")
 		return
@@ -102,6 +108,13 @@ func (a *App) serve(x *daemon.Exchange, began time.Time) {
 		r = next
 		c.rel = r
 	}
+}
+
+// failure is why the last change of the app failed; nil: it didn't.
+func (a *App) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.problem
 }
 
 // State is what the app does, and why where it can't serve or its last change failed.

@@ -204,13 +204,13 @@ func (s *Set) apply(ctx context.Context, cfg *config.Config, p plan) *Change {
 	for i, c := range cfg.Apps {
 		n := &next{app: old[c.Name], cfg: c}
 		nexts[i] = n
-		same := n.app != nil && !n.app.differs(c) && !slices.Contains(p.force, c.Name) && !(p.retry && n.app.failing())
+		same := n.app != nil && !n.app.differs(c) && !slices.Contains(p.force, c.Name) && !(p.retry && n.app.failure() != nil)
 		check := same && slices.Contains(p.check, c.Name)
 		switch {
 		case n.app == nil:
 			n.app = newApp(s, c)
 		case same && !check:
-			n.kept, n.stuck = true, n.app.failing()
+			n.kept, n.stuck = true, n.app.failure() != nil
 			continue
 		}
 		if !c.Enabled {
@@ -346,13 +346,6 @@ func (a *App) differs(c config.App) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return !a.cfg.Same(c)
-}
-
-// failing reports whether the last change of the app failed.
-func (a *App) failing() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.problem != nil
 }
 
 // load makes the app's next version and warms it. With check it returns nil where that
