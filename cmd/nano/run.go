@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/control"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/journal"
 )
 
 func runCommand() *cli.Command {
@@ -39,30 +37,44 @@ func runCommand() *cli.Command {
 }
 
 func runOne(ctx context.Context, path, listen string) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	cfg, err := config.LoadFolder(path)
-	var problems config.Problems
-	if cfg == nil || err != nil && !errors.As(err, &problems) {
+	j, err := journal.New(journal.Options{Mode: journal.Auto, Version: version})
+	if err != nil {
 		return err
 	}
+	defer j.Close()
+	log := j.Logger()
 	d, err := daemon.New(daemon.Options{Log: log, Single: true})
 	if err != nil {
 		return err
 	}
-	set, err := app.NewSet(app.Options{Log: log, Dev: true})
+	c, err := control.Open(ctx, control.Options{
+		Load: func(config.Options) (*config.Config, error) { return config.LoadFolder(path) },
+		Log:  log,
+	})
 	if err != nil {
-		return err
+		return d.Fail(err)
+	}
+	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent})
+	if err != nil {
+		return d.Fail(err)
 	}
 	return d.Run(ctx, daemon.Service{
 		Listen: []string{listen},
-		Front:  daemon.FrontOptions{Handler: set.Serve, Log: log},
+		Front:  daemon.FrontOptions{Handler: set.Serve, Access: j.Access(), Log: log},
 		Warm: func(ctx context.Context) (string, error) {
-			change := set.Apply(ctx, cfg, "start")
-			for _, err := range change.Failed {
-				fmt.Fprintln(os.Stderr, err)
-			}
-			return "", nil
+			return "", c.Start(ctx, set)
 		},
-		Close: set.Close,
+		Serving: func() {
+			c.Serving()
+			log.Info("serving http://" + listen + "/")
+		},
+		Reload: func(ctx context.Context) error {
+			_, err := c.Reload(ctx, "signal")
+			return err
+		},
+		Close: func(ctx context.Context) error {
+			c.Close()
+			return set.Close(ctx)
+		},
 	})
 }

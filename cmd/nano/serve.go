@@ -2,16 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/nano-runtime/nano/admin"
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/control"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/journal"
 )
 
 // configFlag names the configuration; every verb that reads it has it.
@@ -45,39 +52,99 @@ func configOptions(path string) config.Options {
 	return config.Options{Path: path, StateDir: state}
 }
 
-func serve(ctx context.Context, path string) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+func serve(ctx context.Context, path string) (err error) {
+	logs, err := newLateLog()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.close()) }()
+	log := slog.New(logs)
 	d, err := daemon.New(daemon.Options{Log: log})
 	if err != nil {
 		return err
 	}
+	s := &server{daemon: d, log: log}
 	d.Step("reading the configuration")
-	cfg, err := config.Load(configOptions(path))
-	if cfg == nil {
-		return d.Fail(fmt.Errorf("the configuration has problems:\n%w", err))
+	s.control, err = control.Open(ctx, control.Options{
+		Config: configOptions(path), Log: log, Successor: d.Successor(), Changed: s.showStatus,
+	})
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		err = fmt.Errorf("the configuration has problems:\n%w", err)
 	}
-	set, err := app.NewSet(app.Options{Log: log})
 	if err != nil {
 		return d.Fail(err)
 	}
-	return d.Run(ctx, daemon.Service{
-		Listen:      cfg.Server.Listen,
-		AdminSocket: cfg.Server.Admin,
-		Front: daemon.FrontOptions{
-			Handler:        set.Serve,
-			TrustedProxies: cfg.Server.TrustedProxies,
-			Log:            log,
-		},
+	cfg := s.control.Config()
+	if s.journal, err = logs.open(cfg.Server.Log); err != nil {
+		return d.Fail(err)
+	}
+	s.set, err = app.NewSet(app.Options{Log: log, Versions: s.control.Versions(), Event: s.control.AppEvent})
+	if err != nil {
+		return d.Fail(err)
+	}
+	return d.Run(ctx, s.service(cfg.Server))
+}
+
+// server is what the daemon serves.
+type server struct {
+	daemon  *daemon.Daemon
+	log     *slog.Logger
+	journal *journal.Journal
+	control *control.Controller
+	set     *app.Set
+	serving atomic.Bool
+}
+
+func (s *server) service(o config.Server) daemon.Service {
+	front := daemon.FrontOptions{Handler: s.set.Serve, TrustedProxies: o.TrustedProxies, Log: s.log}
+	if o.AccessLog > 0 {
+		front.Access, front.AccessEvery = s.journal.Access(), int(math.Round(1/o.AccessLog))
+	}
+	return daemon.Service{
+		Listen:      o.Listen,
+		AdminSocket: o.Admin,
+		Admin: admin.NewHandler(admin.Options{
+			Control: s.control, Set: s.set, Journal: s.journal, Log: s.log,
+			Reload: s.reload, Version: version, Draining: s.daemon.Draining(), Front: s.daemon.Stats,
+		}),
+		Front: front,
 		Warm: func(ctx context.Context) (string, error) {
-			change := set.Apply(ctx, cfg, "start")
-			for name, err := range change.Failed {
-				log.Error("cannot load app", "app", name, "error", err)
+			s.daemon.Step("loading apps")
+			if err := s.control.Start(ctx, s.set); err != nil {
+				return "", err
 			}
-			return status(set), nil
+			return status(s.set), nil
 		},
-		Close:        set.Close,
-		DrainTimeout: cfg.Server.DrainTimeout,
-	})
+		Serving: func() {
+			s.serving.Store(true)
+			s.control.Serving()
+		},
+		Reload: func(ctx context.Context) error {
+			_, err := s.control.Reload(ctx, "signal")
+			return err
+		},
+		Close: func(ctx context.Context) error {
+			s.control.Close()
+			return s.set.Close(ctx)
+		},
+		DrainTimeout: o.DrainTimeout,
+	}
+}
+
+// reload applies program and configuration for somebody on the admin socket.
+func (s *server) reload(ctx context.Context, by string) (*control.Outcome, error) {
+	if s.daemon.Single() {
+		return s.control.Reload(ctx, by)
+	}
+	return s.control.Upgrade(ctx, by, s.daemon.Upgrade)
+}
+
+// showStatus tells systemd how the apps are. Until it serves, a process has no say.
+func (s *server) showStatus() {
+	if s.serving.Load() {
+		s.daemon.Status(status(s.set))
+	}
 }
 
 // status is a line about the apps for systemctl status.
@@ -90,10 +157,13 @@ func status(set *app.Set) string {
 			order = append(order, st)
 		}
 	}
+	slices.Sort(order)
 	parts := make([]string, len(order))
 	for i, st := range order {
 		parts[i] = fmt.Sprintf("%d %s", count[st], st)
 	}
+	if len(parts) == 0 {
+		return "No apps yet"
+	}
 	return "Apps: " + strings.Join(parts, ", ")
 }
-
