@@ -92,7 +92,7 @@ func runBoot(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	row := l.newRow("boot", "", fmt.Sprintf("start to first answer, %d apps", len(apps)))
+	row := l.newRow("boot", "many apps", fmt.Sprintf("start to first answer, %d apps", len(apps)))
 	for range l.size.rounds {
 		for _, k := range []stack.Kind{stack.Nano, stack.WorkerdRouter} {
 			if !l.here(k) {
@@ -122,7 +122,7 @@ func runAwake(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	row := l.newRow("awake", "", fmt.Sprintf("memory an app, %d apps awake", len(apps)))
+	row := l.newRow("awake", "many apps", fmt.Sprintf("memory an app, %d apps awake", len(apps)))
 	row.notes = append(row.notes, fmt.Sprintf("Deno and Node: one process an app, worked out from %d processes, with what they share counted once.", l.size.samples))
 	for _, k := range []stack.Kind{stack.Nano, stack.WorkerdRouter} {
 		if !l.here(k) {
@@ -204,7 +204,7 @@ func runKnown(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	row := l.newRow("known", "", fmt.Sprintf("%d apps, %d of them in use", len(apps), l.size.hot))
+	row := l.newRow("known", "few of many", fmt.Sprintf("%d apps, %d of them in use", len(apps), l.size.hot))
 	s, err := l.start(ctx, stack.Nano, apps, sleepSoon)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func runKnown(ctx context.Context, l *lab) error {
 		return err
 	}
 	plan := l.plan(s, hot, w.page, shape{conns: 32}, size)
-	return l.turns(ctx, row, []*stack.Stack{s}, []load.Plan{plan}, false)
+	return l.turns(ctx, row, []*stack.Stack{s}, []load.Plan{plan}, false, 1)
 }
 
 // runReload loads a few apps evenly at a fixed rate, without and with one of them
@@ -249,7 +249,7 @@ func runReload(ctx context.Context, l *lab) error {
 	plan.Rate = round2(median(quiet.of(stack.Nano, throughput)) / 2)
 	quiet.rate, busy.rate = plan.Rate, plan.Rate
 	quiet.values = map[stack.Kind]map[metric][]float64{}
-	plan.For = max(2*l.size.turn, time.Second)
+	plan.For = l.size.calm
 	plan.Count = 0
 	reloads := 0
 	for range l.size.rounds {

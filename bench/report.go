@@ -66,7 +66,7 @@ Each is the median of the ratios of single rounds, with the middle half of them 
 
 - The same handlers (bench/handlers), bundled once by esbuild, run on all stacks; each answer is checked before anything is counted, and the status and length of every answer after that.
 - Stacks run as their manuals say for production: one process for each app of Deno and Node (on Node through @hono/node-server), nginx with kept connections to its apps, workerd with a service for each app. No stack logs requests. NANO has its defaults.
-- All stacks of a workload are up at once and get turns of %v, A B C A B C …, %d rounds after one to warm up. A ratio is taken within a round, so that a machine whose speed drifts doesn't matter.
+- All stacks of a workload are up at once and get turns of %v, A B C A B C …, %d rounds after one to warm up (ten with many apps). A ratio is taken within a round, so that a machine whose speed drifts doesn't matter.
 - The load generator (bench/load) is one thread on the same machine. It sends as fast as each connection answers; and then at a fixed rate, half of what the slowest stack did, where latency counts from when a request was due, not from when it could be sent.
 - CPU time is that of all processes of a stack, from the kernel's clocks. Memory is the proportional set size of all its processes after the load.
 

@@ -53,7 +53,7 @@ func (l *lab) runWorkload(ctx context.Context, w workload) error {
 		for i, s := range stacks {
 			plans[i] = l.plan(s, apps, w.page, shape, sizes[i])
 		}
-		if err := l.turns(ctx, row, stacks, plans, shape.paced); err != nil {
+		if err := l.turns(ctx, row, stacks, plans, shape.paced, max(w.warm, 1)); err != nil {
 			return err
 		}
 	}
@@ -114,9 +114,10 @@ func (p page) request(host string, closes bool) []byte {
 }
 
 // turns loads the stacks turn by turn: first as fast as they answer, then, if
-// paced, all at the same rate, that the slowest of them can stand.
-func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans []load.Plan, paced bool) error {
-	for round := -l.size.warm; round < l.size.rounds; round++ {
+// paced, all at the same rate, that the slowest of them can stand. warm is how many
+// times the usual time passes before the first turn that counts.
+func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans []load.Plan, paced bool, warm int) error {
+	for round := -l.size.warm * warm; round < l.size.rounds; round++ {
 		for i, s := range stacks {
 			if err := l.turn(ctx, row, s, plans[i], round >= 0); err != nil {
 				return err

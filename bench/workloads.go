@@ -20,6 +20,7 @@ type workload struct {
 	shapes []shape
 	apps   func(size) int // how many of the handler there are; nil: one
 	kinds  []stack.Kind
+	warm   int // times the usual time to warm up; 0: once
 }
 
 // A page is what is asked, and what the answer must be.
@@ -97,6 +98,7 @@ func workloads() []workload {
 			shapes: []shape{{name: "one app", conns: 32, hosts: 1}, {name: "all apps evenly", conns: 32}},
 			apps:   func(s size) int { return s.apps },
 			kinds:  []stack.Kind{stack.Nano, stack.WorkerdRouter},
+			warm:   10, // each app gets a hundredth of it
 		},
 	}
 }
