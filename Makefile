@@ -62,7 +62,7 @@ $(FRAMEWORKS)/.built: $(shell find $(FRAMEWORKS) -type f -not -path '*/node_modu
 .PHONY: test
 test: generate testapps ## all tests that need no root
 	$(GO) test ./...
-	node --test webapi/js/test/
+	node --test webapi/js/test/*.test.mjs
 
 .PHONY: race
 race: generate testapps ## the same with the race detector

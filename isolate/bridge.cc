@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 
 using namespace v8;
 
@@ -262,16 +263,18 @@ const Native kNatives[] = {
     {"structuredClone", StructuredClone},
 };
 
-// A snapshot names C++ functions by their place in this list.
-const intptr_t* References() {
-  static const std::vector<intptr_t> list = [] {
-    std::vector<intptr_t> l;
-    for (auto& n : kNatives) l.push_back(reinterpret_cast<intptr_t>(n.call));
-    l.push_back(0);
-    return l;
-  }();
-  return list.data();
-}
+// The prelude's text, outside of V8's heap: one for all isolates.
+class Source : public String::ExternalOneByteStringResource {
+ public:
+  Source(const char* data, size_t length) : data_(data), length_(length) {}
+  const char* data() const override { return data_; }
+  size_t length() const override { return length_; }
+  void Dispose() override {}
+
+ private:
+  const char* data_;
+  size_t length_;
+};
 
 // Message and stack of what was caught, for people: "TypeError: x\n    at f (…)".
 std::string Describe(Isolate* iso, TryCatch& caught) {
@@ -400,12 +403,28 @@ void nano_init(const char* flags) {
   GuardProcess();
 }
 
-nano_bytes nano_snapshot(const char* prelude, size_t size, char** error) {
+// A snapshot names C++ functions, and the prelude's text, by their place in references.
+struct nano_snapshot {
+  nano_snapshot(const char* prelude, size_t size) : source(prelude, size) {
+    for (auto& n : kNatives) references.push_back(reinterpret_cast<intptr_t>(n.call));
+    references.push_back(reinterpret_cast<intptr_t>(&source));
+    references.push_back(0);
+  }
+
+  Source source;
+  std::vector<intptr_t> references;
+  StartupData blob{nullptr, 0};
+};
+
+size_t nano_snapshot_size(const nano_snapshot* s) { return size_t(s->blob.raw_size); }
+
+nano_snapshot* nano_take(const char* prelude, size_t size, char** error) {
   *error = nullptr;
+  auto s = new nano_snapshot(prelude, size);
   nano_cell cell(UINT64_MAX, 0);
   Isolate::CreateParams params;
   params.array_buffer_allocator = &cell.allocator;
-  params.external_references = References();
+  params.external_references = s->references.data();
   SnapshotCreator creator(params);
   Isolate* iso = creator.GetIsolate();
   cell.iso = iso;
@@ -424,15 +443,16 @@ nano_bytes nano_snapshot(const char* prelude, size_t size, char** error) {
     }
     Local<String> source;
     Local<Script> script;
-    Local<Value> make, dispatch = Undefined(iso), rejection;
+    Local<Value> make, dispatch = Undefined(iso), rejection, awake;
     Local<Value> args[] = {native};
     ScriptOrigin origin(Text(iso, "nano:prelude"));
-    bool ok = String::NewFromUtf8(iso, prelude, NewStringType::kNormal, int(size)).ToLocal(&source) &&
+    bool ok = String::NewExternalOneByte(iso, &s->source).ToLocal(&source) &&
               Script::Compile(ctx, source, &origin).ToLocal(&script) && script->Run(ctx).ToLocal(&make) &&
               make->IsFunction() && make.As<Function>()->Call(ctx, Undefined(iso), 1, args).ToLocal(&dispatch);
     if (ok) {
       iso->PerformMicrotaskCheckpoint();
-      ok = dispatch->IsFunction() && dispatch.As<Object>()->Get(ctx, Text(iso, "rejection")).ToLocal(&rejection);
+      ok = dispatch->IsFunction() && dispatch.As<Object>()->Get(ctx, Text(iso, "rejection")).ToLocal(&rejection) &&
+           dispatch.As<Object>()->Get(ctx, Text(iso, "awake")).ToLocal(&awake);
     }
     if (!ok) {
       std::string text = caught.HasCaught() ? Describe(iso, caught) : "its value is not a function (native) => dispatch";
@@ -440,25 +460,23 @@ nano_bytes nano_snapshot(const char* prelude, size_t size, char** error) {
     } else {
       creator.AddData(ctx, dispatch.As<Function>());
       creator.AddData(ctx, rejection);
+      creator.AddData(ctx, awake);
     }
     creator.SetDefaultContext(ctx);
   }
-  StartupData blob = creator.CreateBlob(SnapshotCreator::FunctionCodeHandling::kKeep);
-  if (*error) {
-    delete[] blob.data;
-    return {nullptr, 0};
-  }
-  return {reinterpret_cast<const uint8_t*>(blob.data), size_t(blob.raw_size)};
+  s->blob = creator.CreateBlob(SnapshotCreator::FunctionCodeHandling::kKeep);
+  if (!*error) return s;
+  delete[] s->blob.data;
+  return nullptr;  // s stays: the isolate's string table may still name its text
 }
 
-nano_cell* nano_new(nano_bytes snapshot, uint64_t limit, uint64_t id) {
+nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   auto c = new nano_cell(limit, id);
-  c->blob.data = reinterpret_cast<const char*>(snapshot.data);
-  c->blob.raw_size = int(snapshot.size);
+  c->blob = s->blob;
   Isolate::CreateParams params;
   params.array_buffer_allocator = &c->allocator;
   params.snapshot_blob = &c->blob;
-  params.external_references = References();
+  params.external_references = s->references.data();
   params.constraints.ConfigureDefaultsFromHeapSize(0, limit);
   c->iso = Isolate::Allocate();
   c->iso->SetData(0, c);
@@ -477,6 +495,10 @@ nano_cell* nano_new(nano_bytes snapshot, uint64_t limit, uint64_t id) {
   Local<Value> rejection;
   if (ctx->GetDataFromSnapshotOnce<Value>(1).ToLocal(&rejection) && rejection->IsFunction())
     c->rejection.Reset(c->iso, rejection.As<Function>());
+  // What the prelude could not do yet while the snapshot was made: WebAssembly comes with the context.
+  Local<Value> awake;
+  if (ctx->GetDataFromSnapshotOnce<Value>(2).ToLocal(&awake) && awake->IsFunction())
+    std::ignore = awake.As<Function>()->Call(ctx, Undefined(c->iso), 0, nullptr);
   return c;
 }
 

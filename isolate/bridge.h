@@ -27,7 +27,7 @@ typedef struct {
 } nano_stats;
 
 // A stretch of memory that belongs to the callee: valid until the next call with the
-// same cell (nano_bytes of a snapshot: for ever).
+// same cell.
 typedef struct {
   const uint8_t* data;
   size_t size;
@@ -38,13 +38,19 @@ const char* nano_v8_version(void);
 // nano_init starts V8; once a process.
 void nano_init(const char* flags);
 
-// nano_snapshot evaluates the prelude and returns a start-up snapshot, or no data and
-// the reason in *error (malloc'ed).
-nano_bytes nano_snapshot(const char* prelude, size_t size, char** error);
+// A start-up snapshot. It is never freed.
+typedef struct nano_snapshot nano_snapshot;
+
+// nano_take evaluates the prelude and returns a snapshot, or NULL and the reason in
+// *error (malloc'ed). The prelude must be ASCII, and stay where it is for ever.
+nano_snapshot* nano_take(const char* prelude, size_t size, char** error);
+
+// nano_snapshot_size is how many bytes a snapshot takes.
+size_t nano_snapshot_size(const nano_snapshot*);
 
 // nano_new makes an isolate with its context. limit is the most that its heap and its
 // array buffers may hold, in bytes; id comes back in nanoPark.
-nano_cell* nano_new(nano_bytes snapshot, uint64_t limit, uint64_t id);
+nano_cell* nano_new(const nano_snapshot*, uint64_t limit, uint64_t id);
 
 // nano_load evaluates the app's module. When it returns NANO_OK the handler was found.
 int nano_load(nano_cell*, const char* source, size_t size, const char* name, size_t name_size,

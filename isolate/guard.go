@@ -82,8 +82,9 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) {
 	ran := time.Duration(monotonic() - run.since)
 	w := &i.guard
 	if run.number != w.slice {
-		// Until now it can't have had more processor time than wall clock.
-		*w = watch{slice: run.number, start: threadCPU(run.thread) - int64(ran)}
+		// What it had before the guard saw it first isn't known: on a busy machine the wall
+		// clock says little. The limit is late by one look at the most.
+		*w = watch{slice: run.number, start: threadCPU(run.thread)}
 	}
 	if ran > lendAfter {
 		s.lend(i)

@@ -34,27 +34,32 @@ var startV8 = sync.OnceFunc(func() {
 
 // Snapshot is a heap in which the prelude has run already: isolates start from it in
 // a fraction of the time. It is never freed: every isolate of the process reads it.
-type Snapshot struct{ bytes C.nano_bytes }
+type Snapshot struct{ s *C.nano_snapshot }
 
 // NewSnapshot runs the prelude, whose value must be a function (native) => dispatch,
-// and keeps what it made. It takes some 100 ms; any goroutine may call it.
+// and keeps what it made. The prelude is ASCII. It takes some 100 ms; any goroutine may
+// call it.
 func NewSnapshot(prelude string) (*Snapshot, error) {
 	startV8()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p, n := stringPointer(prelude)
+	if !isASCII([]byte(prelude)) {
+		return nil, errors.New("cannot run the prelude: it is not ASCII")
+	}
+	// V8 reads the copy for as long as the process runs, whenever a function of the
+	// prelude is compiled: so it isn't in the heap of every isolate.
+	source := C.CString(prelude)
 	var reason *C.char
-	b := C.nano_snapshot(p, n, &reason)
-	runtime.KeepAlive(prelude)
+	s := C.nano_take(source, C.size_t(len(prelude)), &reason)
 	if reason != nil {
 		defer C.free(unsafe.Pointer(reason))
 		return nil, fmt.Errorf("cannot run the prelude: %s", C.GoString(reason))
 	}
-	return &Snapshot{b}, nil
+	return &Snapshot{s}, nil
 }
 
 // Size is how many bytes the snapshot takes.
-func (s *Snapshot) Size() int { return int(s.bytes.size) }
+func (s *Snapshot) Size() int { return int(C.nano_snapshot_size(s.s)) }
 
 // cell is an isolate as the bridge sees it. Only one goroutine at a time may call
 // the methods that enter V8; terminate, checkMemory and slice any at any time.
@@ -79,7 +84,7 @@ const (
 )
 
 func newCell(s *Snapshot, limit int64, id uint64) cell {
-	return cell{C.nano_new(s.bytes, C.uint64_t(limit), C.uint64_t(id))}
+	return cell{C.nano_new(s.s, C.uint64_t(limit), C.uint64_t(id))}
 }
 
 func (c cell) load(code []byte, name, env string, cache []byte) (st status, cacheRejected bool) {

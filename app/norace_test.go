@@ -1,0 +1,11 @@
+//go:build !race
+
+package app_test
+
+import "time"
+
+const (
+	soakRequests = 200_000
+	loadApps     = 10 * time.Second
+	mostAnApp    = 3.0 // MB
+)
