@@ -403,6 +403,33 @@ func TestRejectionInModule(t *testing.T) {
 	a.expectLogs("unhandled: Error: nobody")
 }
 
+func TestCache(t *testing.T) {
+	tests := []struct{ name, body, want string }{
+		{"hit", `await c.put("http://a/x#f", new Response("é", { status: 201, statusText: "Yes", headers: { "cache-control": "max-age=60", "x-a": "b" } })); const r = await c.match("http://a/x"); return [r.status, r.statusText, r.headers.get("x-a"), r.headers.get("age"), await r.text()]`, `[201,"Yes","b","0","é"]`},
+		{"hit twice", `await c.put("http://a/x", new Response("x")); return [await (await c.match("http://a/x")).text(), await (await c.match(new Request("http://a/x"))).text()]`, `["x","x"]`},
+		{"bytes are its own", `await c.put("http://a/x", new Response("x")); (await (await c.match("http://a/x")).bytes())[0] = 0; return (await c.match("http://a/x")).text()`, `"x"`},
+		{"stream", `const r = new Response(ReadableStream.from([new Uint8Array([97]), new Uint8Array([98])])); await c.put("http://a/x", r); return [r.bodyUsed, await (await c.match("http://a/x")).text()]`, `[true,"ab"]`},
+		{"miss", `return await c.match("http://a/x") === undefined`, "true"},
+		{"other name", `await c.put("http://a/x", new Response("x")); const d = await caches.open("d"); return [await d.match("http://a/x") === undefined, await d.delete("http://a/x")]`, "[true,false]"},
+		{"same name", `await (await caches.open("d")).put("http://a/x", new Response("x")); return (await (await caches.open("d")).match("http://a/x")).text()`, `"x"`},
+		{"delete", `await c.put("http://a/x", new Response("x")); return [await c.delete("http://a/x"), await c.delete("http://a/x"), await c.match("http://a/x") === undefined]`, "[true,false,true]"},
+		{"replace", `await c.put("http://a/x", new Response("x")); await c.put("http://a/x", new Response("y")); return (await c.match("http://a/x")).text()`, `"y"`},
+		{"other method", `await c.put("http://a/x", new Response("x")); const r = new Request("http://a/x", { method: "POST" }); return [await c.match(r) === undefined, await (await c.match(r, { ignoreMethod: true })).text()]`, `[true,"x"]`},
+		{"vary", `await c.put(new Request("http://a/x", { headers: { b: "1" } }), new Response("x", { headers: { vary: "B" } })); return [await c.match("http://a/x") === undefined, await (await c.match(new Request("http://a/x", { headers: { b: "1" } }))).text()]`, `[true,"x"]`},
+		{"not to be stored", `for (const headers of [{ "cache-control": "no-store" }, { "cache-control": "Private, max-age=9" }, { "cache-control": "max-age=0" }, { "cache-control": "max-age=60, s-maxage=0" }, { "set-cookie": "a=b" }, { expires: "Thu, 01 Jan 1970 00:00:00 GMT" }, { expires: "0" }]) { await c.put("http://a/x", new Response("x", { headers })); if (await c.match("http://a/x")) return headers } return true`, "true"},
+		{"no lifetime, odd status", `await c.put("http://a/x", new Response("x", { status: 500 })); return await c.match("http://a/x") === undefined`, "true"},
+		{"expired", `await c.put("http://a/x", new Response("x", { headers: { expires: new Date(Date.now() + 1500).toUTCString() } })); const now = Date.now; Date.now = () => now() + 3000; const r = await c.match("http://a/x"); Date.now = now; return r === undefined`, "true"},
+		{"refused", `const out = []; for (const [q, r] of [[new Request("http://a", { method: "POST" }), new Response()], ["http://a", new Response(null, { headers: { vary: "*" } })], ["http://a", new Response(null, { status: 206 })], ["data:,x", new Response()], ["http://a", {}], ["/x", new Response()]]) out.push(await c.put(q, r).catch((e) => e.name)); return out`, `["TypeError","TypeError","TypeError","TypeError","TypeError","TypeError"]`},
+		{"too large", `await c.put("http://a/x", new Response("x".repeat(3 << 20))); await c.put("http://a/y", new Response(new ReadableStream({ pull(s) { s.enqueue(new Uint8Array(1 << 20)) } }))); return [await c.match("http://a/x") === undefined, await c.match("http://a/y") === undefined]`, "[true,true]"},
+		{"bounded", `for (let i = 0; i < 20; i++) { await c.put("http://a/" + i, new Response("x".repeat(1 << 20))); await c.match("http://a/0") } const held = []; for (let i = 0; i < 20; i++) if (await c.match("http://a/" + i)) held.push(i); return held`, "[0,14,15,16,17,18,19]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			handler(t, `const c = caches.default; return Response.json(await (async () => {`+test.body+`})())`).check("/", test.want)
+		})
+	}
+}
+
 func TestDigest(t *testing.T) {
 	a := handler(t, `
 		const hex = (b) => [...new Uint8Array(b)].map((x) => x.toString(16).padStart(2, "0")).join("");

@@ -270,7 +270,8 @@ export function reader(source) {
   };
 }
 
-async function readAll(source) {
+// readAll reads a RemoteBody or a stream to its end; where that is more than max bytes it gives up, with undefined.
+export async function readAll(source, max = Infinity) {
   const from = reader(source);
   const chunks = [];
   let length = 0;
@@ -279,6 +280,10 @@ async function readAll(source) {
     if (chunk === null) break;
     chunks.push(chunk);
     length += chunk.byteLength;
+    if (length > max) {
+      await from.cancel();
+      return undefined;
+    }
   }
   if (chunks.length === 1) return from === source ? chunks[0] : chunks[0].slice(); // an app's chunk stays the app's
   const all = new Uint8Array(length);

@@ -37,15 +37,3 @@ export function enter(frame) {
   native.setContext(frame);
   native.blame(frame?.record?.id ?? 0);
 }
-
-// storage is where AsyncLocalStorage, which the bundler brings to the apps that import it, keeps its stores: one value
-// that follows promises as the record does.
-export const storage = {
-  get() {
-    return native.getContext()?.stores;
-  },
-  set(stores) {
-    const record = native.getContext()?.record;
-    native.setContext(stores === undefined ? record : { record, stores });
-  },
-};

@@ -1,11 +1,9 @@
-// What the modules of other runtimes that the bundler provides (node:async_hooks, cloudflare:workers, …) find on the
+// What the modules of other runtimes that the bundler provides (cloudflare:workers, node:process, …) find on the
 // global. Apps have no use for it.
-import { storage } from "./context.js";
 import { ExecutionContext } from "./execution.js";
 
 export function installHooks() {
   const context = new ExecutionContext(undefined);
-  hook("context", storage);
   hook("waitUntil", (promise) => context.waitUntil(promise));
 }
 

@@ -1,5 +1,6 @@
 // install puts the core's part of the web platform on the global and answers dispatch, which takes Go's messages.
-import { expose, exposeOperations } from "../lib/idl.js";
+import { expose, exposeOperations, exposeReplaceable } from "../lib/idl.js";
+import { Cache, CacheStorage, caches } from "./cache.js";
 import { console } from "./console.js";
 import { FetchEvent } from "./execution.js";
 import { fetch } from "./fetch.js";
@@ -12,7 +13,8 @@ import "./shown.js";
 import { clearInterval, clearTimeout, queueMicrotask, setInterval, setTimeout } from "./timers.js";
 
 export function install() {
-  expose({ Headers, Request, Response, FetchEvent, console });
+  expose({ Cache, CacheStorage, Headers, Request, Response, FetchEvent, console });
+  exposeReplaceable("caches", () => caches);
   exposeOperations({ clearInterval, clearTimeout, fetch, queueMicrotask, setInterval, setTimeout });
   installHooks();
   return dispatch;
