@@ -125,8 +125,10 @@ func TestRootsThatCannotBeRead(t *testing.T) {
 	}{
 		"not there": {func(t *testing.T, root string) {}, "does not exist; create the folder, or correct the path"},
 		"file":      {func(t *testing.T, root string) { writeFile(t, root, "") }, "is no folder; name the folder that holds the app's files"},
-		"loop of links": {func(t *testing.T, root string) { symlink(t, root, root) },
-			"can't be read: too many levels of symbolic links; let it be read, or correct the path"},
+		"loop of links": {
+			func(t *testing.T, root string) { symlink(t, root, root) },
+			"can't be read: too many levels of symbolic links; let it be read, or correct the path",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -56,9 +56,6 @@ func (w *Watcher) scan(t *target, since time.Time) map[string]bool {
 		now.self = s.print(t.path, info)
 	}
 	err = w.want(t, s.needs)
-	if err == nil {
-		err = s.failed
-	}
 	t.polled = err != nil
 	if err != nil {
 		w.report(t, err)
@@ -76,7 +73,6 @@ type scanner struct {
 	target  *target
 	since   time.Time
 	needs   map[string]map[string]bool // names of interest by folder; nil: all
-	failed  error
 	changed map[string]bool
 }
 
@@ -93,9 +89,7 @@ func (s *scanner) need(dir string, name string) {
 		names[name] = true
 	}
 	s.needs[dir] = names
-	if err := s.watcher.need(s.target, dir, names); err != nil {
-		s.failed = err
-	}
+	_ = s.watcher.need(s.target, dir, names) // want tries again, and says why not
 }
 
 // resolve returns a path without its links, "" if it leads nowhere. Where a
