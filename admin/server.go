@@ -99,13 +99,11 @@ func NewHandler(o Options) http.Handler {
 		methods[e.path] = append(methods[e.path], e.method)
 		mux.HandleFunc(e.method+" "+e.path, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, e) })
 	}
-	for path, allowed := range methods {
+	for path, list := range methods {
+		allowed := strings.Join(list, ", ")
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			if slices.Contains(allowed, "GET") {
-				allowed = append(allowed, "HEAD")
-			}
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			writeError(w, &Error{Type: TypeMethod, Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(allowed, ", "), r.Method)})
+			w.Header().Set("Allow", allowed)
+			writeError(w, &Error{Type: TypeMethod, Status: http.StatusMethodNotAllowed, Detail: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, allowed, r.Method)})
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

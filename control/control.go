@@ -125,7 +125,7 @@ func (c *Controller) Start(ctx context.Context, set *app.Set) error {
 		return err
 	}
 	o := c.outcome(began, by, change)
-	o.Problems = c.problems
+	o.Problems = append(o.Problems, c.problems...)
 	c.state.record.compare(o, set)
 	if c.opts.Successor {
 		if err := c.state.record.missing(change); err != nil {

@@ -115,6 +115,7 @@ func (c *Controller) settle(o *Outcome) {
 	for _, n := range o.Notes {
 		c.log.Warn(n, "by", o.By)
 	}
+	c.log.Info("applied: "+o.Summary(), "by", o.By)
 	c.events.publish(Event{Type: EventReload, Text: o.Summary(), By: o.By})
 	if c.opts.Changed != nil {
 		c.opts.Changed()

@@ -111,4 +111,3 @@ func checkJSON(w io.Writer, cfg *config.Config, problems config.Problems) error 
 	}
 	return nil
 }
-

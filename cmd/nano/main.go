@@ -26,7 +26,8 @@ func main() { os.Exit(run(context.Background(), os.Args)) }
 
 // run is the whole program but for the exit.
 func run(ctx context.Context, args []string) int {
-	err := newApp(filepath.Base(args[0])).RunContext(ctx, args)
+	app := newApp(filepath.Base(args[0]))
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	if err == nil {
 		return 0
 	}
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string) int {
 
 // newApp is the command line, under the name by which it was called: nano, or nanod.
 func newApp(name string) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:  name,
 		Usage: "many small web apps on one port, each in isolates of its own",
 		Description: "An app is a folder with a module that does `export default { fetch(request, env, ctx) {…} }`,\n" +
@@ -60,9 +61,11 @@ func newApp(name string) *cli.App {
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
 		Suggest:                true,
+		Flags:                  []cli.Flag{socketFlag()},
 		Commands: []*cli.Command{
 			serveCommand(), runCommand(), checkCommand(),
-			initCommand(), versionCommand(),
+			appsCommand(), logsCommand(), reloadCommand(), statusCommand(), topCommand(),
+			initCommand(), versionCommand(), completionCommand(),
 		},
 		CommandNotFound: func(c *cli.Context, verb string) {},
 		OnUsageError:    usageError,
@@ -73,6 +76,16 @@ func newApp(name string) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run does it
+	}
+	plainVerbs(app.Commands)
+	return app
+}
+
+// plainVerbs keeps the library from giving verbs without sub-commands one called help.
+func plainVerbs(commands []*cli.Command) {
+	for _, c := range commands {
+		c.HideHelpCommand = len(c.Subcommands) == 0
+		plainVerbs(c.Subcommands)
 	}
 }
 
@@ -93,14 +106,26 @@ func (f *failure) Error() string {
 func (f *failure) Unwrap() error { return f.err }
 
 func usageError(c *cli.Context, err error, _ bool) error {
-	return &failure{err, "see " + c.App.Name + " " + c.Command.Name + " --help", exitUsage}
+	return &failure{err, "see " + helpOf(c), exitUsage}
+}
+
+// helpOf is what to type to learn how a command is used.
+func helpOf(c *cli.Context) string {
+	if c.Command.HelpName == "" {
+		return c.App.Name + " --help"
+	}
+	return c.Command.HelpName + " --help"
 }
 
 // takes makes sure of how many arguments a verb got.
 func takes(c *cli.Context, least, most int) error {
-	if n := c.NArg(); n < least || n > most {
-		return &failure{fmt.Errorf("%s takes %s, not %d", c.Command.Name, c.Command.ArgsUsage, n),
-			"see " + c.App.Name + " " + c.Command.Name + " --help", exitUsage}
+	n := c.NArg()
+	if n >= least && n <= most {
+		return nil
 	}
-	return nil
+	usage := c.Command.ArgsUsage
+	if usage == "" {
+		usage = "no arguments"
+	}
+	return &failure{fmt.Errorf("%s takes %s, not %d", c.Command.Name, usage, n), "see " + helpOf(c), exitUsage}
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/nano-runtime/nano/admin"
+	"github.com/nano-runtime/nano/journal"
+)
+
+func logsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "logs",
+		Usage:     "the last log lines of an app",
+		ArgsUsage: "NAME",
+		Description: "What the app wrote to its console, its exceptions, limits that it hit, and what was done\n" +
+			"to it. The daemon keeps about 1000 lines an app; the journal has all of them.",
+		Flags: []cli.Flag{
+			socketFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with the lines to come, until Ctrl-C"},
+			&cli.StringFlag{Name: "level", Usage: "only lines of this `LEVEL` and above: debug, info, warn, error"},
+			&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Value: 100, Usage: "at most so many `LINES` of those that there are"},
+		},
+		OnUsageError: usageError,
+		BashComplete: completeApps,
+		Action: func(c *cli.Context) error {
+			if err := takes(c, 1, 1); err != nil {
+				return err
+			}
+			ctx, cancel := interruptible(c)
+			defer cancel()
+			q := admin.LogQuery{Follow: c.Bool("follow"), Level: strings.ToLower(c.String("level")), Lines: c.Int("lines")}
+			enc := json.NewEncoder(c.App.Writer)
+			for {
+				err := client(c).Logs(ctx, c.Args().First(), q, func(l journal.Line) error {
+					if c.Bool("json") {
+						return enc.Encode(l)
+					}
+					_, err := fmt.Fprintln(c.App.Writer, logLine(l))
+					return err
+				})
+				if ctx.Err() != nil {
+					return nil
+				}
+				var refused *admin.Error
+				if err != nil && (!q.Follow || errors.As(err, &refused) || isDial(err)) {
+					return explain(err)
+				}
+				if !q.Follow {
+					return nil
+				}
+				q.Lines = 0 // the daemon was replaced: the next one knows only what is new
+			}
+		},
+	}
+}
+
+func isDial(err error) bool {
+	var dial *admin.DialError
+	return errors.As(err, &dial)
+}
+
+// logLine is a line for people.
+func logLine(l journal.Line) string {
+	if l.Lost > 0 {
+		return fmt.Sprintf("%s  … %d lines were lost: this reader was too slow", l.Time.Local().Format(time.DateTime), l.Lost)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %-5s %s", l.Time.Local().Format("2006-01-02 15:04:05.000"), l.Level, l.Text)
+	if l.RequestID != "" {
+		fmt.Fprintf(&b, " request_id=%s", l.RequestID)
+	}
+	if l.Detail != "" {
+		fmt.Fprintf(&b, " %s", l.Detail)
+	}
+	return b.String()
+}
