@@ -295,6 +295,7 @@ func (w *worker) linger(c *call) {
 	}
 	time.AfterFunc(waitUntilLimit, func() {
 		if w.find(c.id) == c {
+			w.isolate.Send(isolate.InAbort, c.id, isolate.Text("waitUntil took too long"), isolate.Bool(true))
 			w.end(c.id)
 			w.rel.app.hit(c, limitWaitUntil, fmt.Sprintf("waitUntil went on for more than %s after the response", waitUntilLimit))
 		}

@@ -30,7 +30,7 @@ const (
 // From Go to JavaScript.
 const (
 	InRequest Op = 1 // id, method, url, headers, body
-	InAbort   Op = 2 // id, message
+	InAbort   Op = 2 // id, message, whether waitUntil ends too
 	InResult  Op = 3 // call, values…
 	InError   Op = 4 // call, name, message
 	InTimer   Op = 5 // timer
