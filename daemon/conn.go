@@ -39,6 +39,7 @@ type conn struct {
 	nc      net.Conn
 	raw     syscall.RawConn
 	peer    netip.Addr // as the PROXY protocol has it, if that was used
+	secure  bool       // … and it says that the client came by TLS
 	trusted bool       // peer may speak for its clients
 
 	// What has come and was not used yet is in.b[r:]. There is only a buffer while

@@ -12,7 +12,7 @@ func newH1(c *conn, head *http1.Head) *h1 {
 	h := &h1{c: c, minor: head.Minor}
 	h.expect.Store(head.Expect)
 	h.wire = h
-	h.Client, h.Scheme = c.peer, "http"
+	h.Client, h.Scheme = c.peer, schemeOf(c.secure)
 	h.Proto = "HTTP/1.1"
 	if head.Minor == 0 {
 		h.Proto = "HTTP/1.0"

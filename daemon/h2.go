@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +49,7 @@ func newHTTP2(f *Front) *http2Server {
 				WriteByteTimeout:              f.times.window,
 			},
 			ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-				return context.WithValue(ctx, peerKey{}, nc.(*h2conn).peer)
+				return context.WithValue(ctx, originKey{}, nc.(*h2conn).origin)
 			},
 		},
 	}
@@ -112,7 +111,7 @@ func (s *http2Server) remove(nc *h2conn) {
 // serveHTTP2 speaks HTTP/2 until the connection ends.
 func (c *conn) serveHTTP2() {
 	h2 := c.front.h2
-	nc := &h2conn{peer: c.peer, prefixed: prefixed{
+	nc := &h2conn{origin: origin{c.peer, c.secure}, prefixed: prefixed{
 		Conn:   c.nc,
 		rest:   append([]byte(nil), c.buffered()...),
 		closed: make(chan struct{}),
@@ -161,7 +160,7 @@ func (p *prefixed) Close() error {
 // the same time; net/http doesn't, so this puts the announcement between its frames.
 type h2conn struct {
 	prefixed
-	peer netip.Addr
+	origin origin
 
 	mu      sync.Mutex // guards what is below, while it is written, too
 	header  []byte     // the beginning of a frame's header
@@ -221,14 +220,14 @@ func (c *h2conn) announceEnd() {
 	_, _ = io.WriteString(c.Conn, lastCall) // if it fails the connection ends, too
 }
 
-type peerKey struct{}
+type originKey struct{}
 
 // serveStream serves one request.
 func (f *Front) serveStream(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	if reason := refuseStream(r); reason != "" {
-		peer, _ := r.Context().Value(peerKey{}).(netip.Addr)
-		f.refused(peer, http.StatusBadRequest, reason)
+		from, _ := r.Context().Value(originKey{}).(origin)
+		f.refused(from.peer, http.StatusBadRequest, reason)
 		http.Error(w, "400 Bad Request: "+reason, http.StatusBadRequest)
 		return
 	}

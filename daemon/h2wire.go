@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -28,10 +27,11 @@ type h2 struct {
 func newH2(f *Front, w http.ResponseWriter, r *http.Request) *h2 {
 	h := &h2{w: w, r: r}
 	h.wire = h
-	h.Client, _ = r.Context().Value(peerKey{}).(netip.Addr)
+	from, _ := r.Context().Value(originKey{}).(origin)
+	h.Client = from.peer
 	h.Proto = r.Proto
 	h.Method = r.Method
-	h.Scheme = "http"
+	h.Scheme = schemeOf(from.secure)
 	h.Host = r.Host
 	h.Target = string(appendTarget(nil, []byte(r.RequestURI)))
 	h.ContentLength = r.ContentLength

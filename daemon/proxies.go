@@ -140,6 +140,13 @@ func pick(list string, hop int) string {
 	return items[min(hop, len(items)-1)]
 }
 
+func schemeOf(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
+}
+
 func setScheme(x *Exchange, proto string) {
 	switch strings.ToLower(proto) {
 	case "http", "ws":

@@ -150,17 +150,41 @@ func TestProxyProtocol(t *testing.T) {
 	}
 }
 
+// A proxy that ends TLS says so in version 2 of the protocol, and the app's URLs are
+// what the client used.
+func TestProxyProtocolTellsOfTLS(t *testing.T) {
+	const get = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+	const addresses = "\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x50"
+	_, addr := serveFront(t, FrontOptions{Handler: echo, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	tests := []struct{ name, rest, want string }{
+		{"nothing", "", "http"},
+		{"by TLS", "\x20\x00\x05\x01\x00\x00\x00\x00", "https"},
+		{"after something else", "\x04\x00\x03abc\x20\x00\x05\x01\x00\x00\x00\x00", "https"},
+		{"without TLS", "\x20\x00\x05\x00\x00\x00\x00\x00", "http"},
+		{"empty", "\x20\x00\x00", "http"},
+		{"longer than it is", "\x20\xff\xff\x01", "http"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			answer := talk(t, addr, proxyHeaderV2(1, 0x11, addresses+tt.rest)+get)
+			if !strings.Contains(answer, "\nx-forwarded-proto\n"+tt.want+"\n") {
+				t.Errorf("got %q, want %s in it", answer, tt.want)
+			}
+		})
+	}
+}
+
 func FuzzProxyHeader(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 1.2.3.4 5.6.7.8 1 80\r\nrest"))
 	f.Add([]byte(proxyHeaderV2(1, 0x11, strings.Repeat("x", 12))))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		peer, n, err := parseProxyHeader(data)
+		from, n, err := parseProxyHeader(data)
 		if n > len(data) || err != nil && n > 0 {
 			t.Errorf("%d of %d bytes, %v", n, len(data), err)
 		}
-		if n <= 0 && err == nil && peer.IsValid() {
-			t.Errorf("a peer %v of no header", peer)
+		if n <= 0 && err == nil && from.peer.IsValid() {
+			t.Errorf("a peer %v of no header", from.peer)
 		}
 		// What comes in parts is the same.
 		for i := range min(n, len(data)) {
