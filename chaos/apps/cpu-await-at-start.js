@@ -1,0 +1,3 @@
+// Waits at top level for what never comes.
+await new Promise(() => {});
+export default { fetch: () => new Response("loaded") };

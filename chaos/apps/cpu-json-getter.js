@@ -1,0 +1,6 @@
+// Is serialised by a toJSON that returns itself anew, for ever.
+export default {
+  fetch() {
+    return Response.json({ toJSON: () => { for (;;); } });
+  },
+};

@@ -1,0 +1,10 @@
+// Grows a WebAssembly memory by an instruction, in a loop that ignores the refusals.
+const code = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 15, 1, 13, 0, 3, 64, 65,
+  128, 2, 64, 0, 26, 12, 0, 11, 11,
+]);
+export default {
+  fetch() {
+    new WebAssembly.Instance(new WebAssembly.Module(code)).exports.f();
+  },
+};
