@@ -289,3 +289,36 @@ func symlink(t testing.TB, to, path string) {
 		t.Fatal(err)
 	}
 }
+
+// TestEachListedKeyIsTaken checks the lists of keys against the code that takes
+// them.
+func TestEachListedKeyIsTaken(t *testing.T) {
+	for header, keys := range map[string][]string{"server": serverKeys, "defaults": appKeys, "apps.a": appKeys, "apps.a.limits": limitKeys} {
+		for _, key := range keys {
+			dir := t.TempDir()
+			writeFile(t, filepath.Join(dir, "nano.toml"), fmt.Sprintf("[%s]\n%s = nan\n", header, key))
+			_, err := Load(options(dir))
+			if err == nil || strings.Contains(err.Error(), "unknown key") {
+				t.Errorf("[%s] %s = nan: %v", header, key, err)
+			}
+		}
+	}
+}
+
+// BenchmarkLoad reads a configuration of many apps, each in a file of its own.
+func BenchmarkLoad(b *testing.B) {
+	const apps = 2000
+	dir := b.TempDir()
+	writeFile(b, filepath.Join(dir, "nano.toml"), "[defaults]\nidle = '5m'\n")
+	for i := range apps {
+		writeFile(b, filepath.Join(dir, "app", fmt.Sprint(i), "index.js"), "")
+		writeFile(b, filepath.Join(dir, "apps.d", fmt.Sprintf("%d.toml", i)),
+			fmt.Sprintf("[apps.app-%d]\nhosts = ['%d.example.com', '*.%d.example.com']\nroot = '../app/%d'\nenv = { A = 'x' }\n", i, i, i, i))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if c, err := Load(options(dir)); err != nil || len(c.Apps) != apps {
+			b.Fatal(err)
+		}
+	}
+}

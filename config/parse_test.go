@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // render writes a tree with the position of each value and key.
@@ -73,6 +74,7 @@ func TestParseTOMLFaults(t *testing.T) {
 	keys := strings.Repeat("a.", maxDepth) + "a"
 	tests := map[string]struct{ text, want string }{
 		"big integer":               {"a = 9223372036854775808", "1:5 the integer 9223372036854775808 does not fit into 64 bits"},
+		"big float":                 {"a = 1e999", "1:5 the number 1e999 is too big"},
 		"deep list":                 {"a = " + deep, "1:5 tables and lists nest deeper than 100"},
 		"long key":                  {keys + " = 1", "1:1 this key has more than 100 parts"},
 		"long header":               {"[" + keys + "]\nb = 1", "1:2 this key has more than 100 parts"},
@@ -331,6 +333,26 @@ func FuzzLoad(f *testing.F) {
 		}
 		if r := c.Server.AccessLog; r < 0 || r > 1 || math.IsNaN(r) {
 			t.Errorf("access log of %v", r)
+		}
+	})
+}
+
+// FuzzParseTOML checks that what is accepted is TOML, and the other way round.
+func FuzzParseTOML(f *testing.F) {
+	for _, seed := range []string{
+		"a = 1\n[b]\nc.d = 2\n[b.e]\n", "[[a]]\n[a.b]\n[[a]]\n[[a.c]]\n", "a = {b.c = 1, d = [{}, {e = 'x'}]}\n", "[a.b]\n[a]\nb.c = 1\n",
+		"a.b = 1\n[a]\n", "a = []\n[[a]]\n", "a.b = 1\na.b.c = 2\n", "[a]\n[a.b]\n[a]\n", "[[a]]\n[a]\n", "[a]\n[[a]]\n", "a={}\na.b=1", "[[a.b]]\n[a]\nb.c=1",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		root, faults, _ := parseTOML([]byte(text))
+		err := toml.Unmarshal(withoutBOM([]byte(text)), new(map[string]any))
+		if strings.Contains(render(root), "the date") || strings.Contains(fmt.Sprint(faults), "than 100") {
+			return // dates aren't looked into, and depth is bounded
+		}
+		if (len(faults) > 0) != (err != nil) {
+			t.Errorf("got the faults %v; the library says %v", faults, err)
 		}
 	})
 }

@@ -47,8 +47,12 @@ func (ps Problems) confined() bool {
 // sort orders problems as a person reads the files: by file in the order given,
 // files that aren't in it last, then by position.
 func (ps Problems) sort(files []string) {
+	ranks := make(map[string]int, len(files))
+	for i, file := range files {
+		ranks[file] = i
+	}
 	rank := func(file string) int {
-		if i := slices.Index(files, file); i >= 0 {
+		if i, ok := ranks[file]; ok {
 			return i
 		}
 		return len(files)

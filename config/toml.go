@@ -203,8 +203,10 @@ func (b *tomlBuilder) value(v *unstable.Node, at position, depth int) *node {
 		}
 		n.kind, n.value = integer, i
 	case unstable.Float:
-		// The only error, out of range, leaves an infinity, as for inf itself.
-		f, _ := strconv.ParseFloat(strings.ReplaceAll(string(v.Data), "_", ""), 64)
+		f, err := strconv.ParseFloat(strings.ReplaceAll(string(v.Data), "_", ""), 64)
+		if err != nil {
+			b.fault(at, "the number %s is too big", v.Data)
+		}
 		n.kind, n.value = float, f
 	case unstable.Array:
 		n.kind = list
