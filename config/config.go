@@ -44,8 +44,8 @@ type Server struct {
 	Log            string   // "auto", "journal", "json" or "text"
 	AccessLog      float64  // share of requests that get an access line: 1 all, 0 none
 	DrainTimeout   time.Duration
-	Watch          bool // whether changed files are to be noticed
-	TrustedProxies []netip.Prefix
+	Watch          bool           // whether changed files are to be noticed
+	TrustedProxies []netip.Prefix // the zero one: peers on unix sockets
 }
 
 // App is one app, with what it takes from [defaults] and from its own files.

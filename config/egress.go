@@ -116,14 +116,18 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// parseProxy reads an entry of trusted_proxies: a network or an address.
+// parseProxy reads an entry of trusted_proxies: a network, an address, or "unix" for
+// whoever comes through a unix socket, which is the zero network.
 func parseProxy(s string) (netip.Prefix, error) {
+	if s == "unix" {
+		return netip.Prefix{}, nil
+	}
 	if strings.Contains(s, "/") {
 		return parsePrefix(s)
 	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {
-		return netip.Prefix{}, errors.New(`it is no address; write one such as "127.0.0.1", or a network such as "10.0.0.0/8"`)
+		return netip.Prefix{}, errors.New(`it is no address; write one such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix" for unix sockets`)
 	}
 	addr = addr.Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -97,13 +98,15 @@ type server struct {
 }
 
 func (s *server) service(o config.Server) daemon.Service {
-	front := daemon.FrontOptions{Handler: s.set.Serve, TrustedProxies: o.TrustedProxies, Log: s.log}
+	front := daemon.FrontOptions{
+		Handler: s.set.Serve, TrustedProxies: o.TrustedProxies, TrustUnix: slices.Contains(o.TrustedProxies, netip.Prefix{}), Log: s.log,
+	}
 	if o.AccessLog > 0 {
 		front.Access, front.AccessEvery = s.journal.Access(), int(math.Round(1/o.AccessLog))
 	}
 	return daemon.Service{
 		Listen:      o.Listen,
-		AdminSocket: o.Admin,
+		AdminSocket: adminSocket(o),
 		Admin: admin.NewHandler(admin.Options{
 			Control: s.control, Set: s.set, Journal: s.journal, Log: s.log,
 			Reload: s.reload, Version: version, Draining: s.daemon.Draining(), Front: s.daemon.Stats,
@@ -130,6 +133,15 @@ func (s *server) service(o config.Server) daemon.Service {
 		},
 		DrainTimeout: o.DrainTimeout,
 	}
+}
+
+// adminSocket is where the configuration says, or where NANO_SOCKET does: the verbs that
+// talk to a daemon look there as well, and the template unit gives each tenant its own.
+func adminSocket(o config.Server) string {
+	if path := os.Getenv("NANO_SOCKET"); path != "" {
+		return path
+	}
+	return o.Admin
 }
 
 // reload applies program and configuration for somebody on the admin socket.
