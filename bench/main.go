@@ -78,10 +78,11 @@ func run(ctx context.Context, args []string) error {
 	failed := lab.runAll(ctx)
 	report := lab.report(time.Since(began))
 	report.print(os.Stdout)
-	if failed != nil || *short || *only != "" {
+	if *short || *only != "" {
 		return failed
 	}
-	return report.write(*out)
+	// What was measured in half an hour isn't thrown away for what went wrong.
+	return errors.Join(failed, report.write(*out))
 }
 
 func serveNative(ctx context.Context, args []string) error {

@@ -18,11 +18,12 @@ type report struct {
 	took    time.Duration
 	machine machine
 	missing []string
+	failed  []error
 	rows    []*row
 }
 
 func (l *lab) report(took time.Duration) report {
-	return report{size: l.size, took: took, machine: describeMachine(l.tools), missing: l.missing, rows: l.rows}
+	return report{size: l.size, took: took, machine: describeMachine(l.tools), missing: l.missing, failed: l.failed, rows: l.rows}
 }
 
 // write writes benchmarks.md and benchmarks.svg.
@@ -72,6 +73,13 @@ Each is the median of the ratios of single rounds, with the middle half of them 
 
 `, r.size.turn, r.size.rounds)
 	r.tables(w)
+	if len(r.failed) > 0 {
+		fmt.Fprintf(w, "\n## What failed in this run\n\n")
+	}
+	for _, err := range r.failed {
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		fmt.Fprintf(w, "- %s\n", line)
+	}
 }
 
 // print writes what a terminal has room for.
