@@ -46,7 +46,9 @@ func newWorker(ctx context.Context, rel *release) (*worker, error) {
 		return nil, err
 	}
 	w.isolate = i
-	rejected, err := i.Load(ctx, rel.bundle.Code, moduleName(rel.app.Name), rel.env, rel.codeCache())
+	rejected, err := i.Load(ctx, isolate.Module{
+		Code: rel.bundle.Code, Name: moduleName(rel.app.Name), Env: rel.env, Cache: rel.codeCache(), Assets: rel.assets != nil,
+	})
 	if err != nil {
 		i.Close()
 		w.ops.Close()

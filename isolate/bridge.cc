@@ -355,17 +355,25 @@ bool Checkpoint(nano_cell* c, Local<Context> ctx) {
   return !c->iso->IsExecutionTerminating();
 }
 
-// Calls dispatch(6, 0, namespace, env, name): finds the handler.
-int Announce(nano_cell* c, Local<Context> ctx) {
+// Calls dispatch(7, 0, env, name, assets): what the module finds when it is evaluated.
+int Prepare(nano_cell* c, Local<Context> ctx, const nano_module* m) {
   Isolate* iso = c->iso;
   TryCatch caught(iso);
   Local<String> env, name;
-  if (!String::NewFromUtf8(iso, c->env.data(), NewStringType::kNormal, int(c->env.size())).ToLocal(&env) ||
-      !String::NewFromUtf8(iso, c->name.data(), NewStringType::kNormal, int(c->name.size())).ToLocal(&name))
+  if (!String::NewFromUtf8(iso, m->env, NewStringType::kNormal, int(m->env_size)).ToLocal(&env) ||
+      !String::NewFromUtf8(iso, m->name, NewStringType::kNormal, int(m->name_size)).ToLocal(&name))
     return Failed(c, caught);
-  Local<Value> args[] = {Integer::New(iso, 6), Integer::New(iso, 0), c->module.Get(iso)->GetModuleNamespace(), env, name};
-  Local<Value> r;
-  if (!c->dispatch.Get(iso)->Call(ctx, Undefined(iso), 5, args).ToLocal(&r)) return Failed(c, caught);
+  Local<Value> args[] = {Integer::New(iso, 7), Integer::New(iso, 0), env, name, Boolean::New(iso, m->assets)};
+  if (c->dispatch.Get(iso)->Call(ctx, Undefined(iso), 5, args).IsEmpty()) return Failed(c, caught);
+  return NANO_OK;
+}
+
+// Calls dispatch(6, 0, namespace): finds the handler.
+int Announce(nano_cell* c, Local<Context> ctx) {
+  Isolate* iso = c->iso;
+  TryCatch caught(iso);
+  Local<Value> args[] = {Integer::New(iso, 6), Integer::New(iso, 0), c->module.Get(iso)->GetModuleNamespace()};
+  if (c->dispatch.Get(iso)->Call(ctx, Undefined(iso), 3, args).IsEmpty()) return Failed(c, caught);
   if (!Checkpoint(c, ctx)) return NANO_TERMINATED;
   return NANO_OK;
 }
@@ -502,24 +510,21 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   return c;
 }
 
-int nano_load(nano_cell* c, const char* source, size_t size, const char* name, size_t name_size, const char* env,
-              size_t env_size, nano_bytes cache, int* cache_rejected) {
+int nano_load(nano_cell* c, const nano_module* m, int* cache_rejected) {
   Enter in(c);
   Slice slice(c, 0);
   Isolate* iso = c->iso;
   Local<Context> ctx = c->context.Get(iso);
   Context::Scope scope(ctx);
   TryCatch caught(iso);
-  c->env.assign(env, env_size);
-  c->name.assign(name, name_size);
   Local<String> text, origin_name;
-  if (size > String::kMaxLength ||
-      !String::NewFromUtf8(iso, source, NewStringType::kNormal, int(size)).ToLocal(&text) ||
-      !String::NewFromUtf8(iso, name, NewStringType::kNormal, int(name_size)).ToLocal(&origin_name))
+  if (m->source_size > String::kMaxLength ||
+      !String::NewFromUtf8(iso, m->source, NewStringType::kNormal, int(m->source_size)).ToLocal(&text) ||
+      !String::NewFromUtf8(iso, m->name, NewStringType::kNormal, int(m->name_size)).ToLocal(&origin_name))
     return Failed(c, caught);
   ScriptOrigin origin(origin_name, 0, 0, false, -1, Local<Value>(), false, false, true);
   ScriptCompiler::CachedData* data = nullptr;
-  if (cache.size) data = new ScriptCompiler::CachedData(cache.data, int(cache.size));
+  if (m->cache.size) data = new ScriptCompiler::CachedData(m->cache.data, int(m->cache.size));
   ScriptCompiler::Source src(text, origin, data);
   Local<Module> module;
   auto options = data ? ScriptCompiler::kConsumeCodeCache : ScriptCompiler::kNoCompileOptions;
@@ -527,6 +532,7 @@ int nano_load(nano_cell* c, const char* source, size_t size, const char* name, s
   *cache_rejected = data && src.GetCachedData()->rejected;
   c->module.Reset(iso, module);
   if (!module->InstantiateModule(ctx, OnImport).FromMaybe(false)) return Failed(c, caught);
+  if (int status = Prepare(c, ctx, m); status != NANO_OK) return status;
   Local<Value> result;
   if (!module->Evaluate(ctx).ToLocal(&result)) return Failed(c, caught);
   if (!Checkpoint(c, ctx)) return NANO_TERMINATED;

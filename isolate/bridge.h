@@ -2,6 +2,7 @@
 #ifndef NANO_BRIDGE_H
 #define NANO_BRIDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,9 +53,17 @@ size_t nano_snapshot_size(const nano_snapshot*);
 // array buffers may hold, in bytes; id comes back in nanoPark.
 nano_cell* nano_new(const nano_snapshot*, uint64_t limit, uint64_t id);
 
+// An app's module: its code, what stack traces call it, the app's environment as JSON,
+// what nano_cache gave for the same code, if anything, and whether it has static files.
+typedef struct {
+  const char *source, *name, *env;
+  size_t source_size, name_size, env_size;
+  nano_bytes cache;
+  bool assets;
+} nano_module;
+
 // nano_load evaluates the app's module. When it returns NANO_OK the handler was found.
-int nano_load(nano_cell*, const char* source, size_t size, const char* name, size_t name_size,
-              const char* env, size_t env_size, nano_bytes cache, int* cache_rejected);
+int nano_load(nano_cell*, const nano_module*, int* cache_rejected);
 
 // nano_settle finishes a load that was NANO_PENDING, if the module is through.
 int nano_settle(nano_cell*);

@@ -50,7 +50,7 @@ struct nano_cell {
   v8::Global<v8::Module> module;
   v8::Global<v8::Promise> loading;
   std::vector<uint8_t> out, cache;
-  std::string error, env, name;
+  std::string error;
   bool rejected = false;
 
   // Read by the guard while JavaScript runs.

@@ -106,10 +106,21 @@ func New(opts Options) (*Isolate, error) {
 	return i, nil
 }
 
-// Load evaluates the app's module and finds its handler. cache is what CodeCache gave
-// for the same code, or nil; rejected says that V8 didn't want it. The error is
-// JavaScript's message and stack. Call it once, before Send.
-func (i *Isolate) Load(ctx context.Context, code []byte, name, env string, cache []byte) (rejected bool, err error) {
+// Module is an app's code, and what it finds when it is evaluated.
+type Module struct {
+	Code []byte
+	Name string // in stack traces
+	Env  string // the app's environment, as JSON
+	// Cache is what CodeCache gave for the same code, or nil.
+	Cache []byte
+	// Assets says that the app has static files, which its code may ask for.
+	Assets bool
+}
+
+// Load evaluates the app's module and finds its handler. rejected says that V8 didn't
+// want the module's cache. The error is JavaScript's message and stack. Call it once,
+// before Send.
+func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error) {
 	i.mu.Lock()
 	i.running = true
 	i.loading = make(chan error, 1)
@@ -118,7 +129,7 @@ func (i *Isolate) Load(ctx context.Context, code []byte, name, env string, cache
 
 	go func() {
 		i.opts.Scheduler.acquire(i)
-		st, rej := i.cell.load(code, name, env, cache)
+		st, rej := i.cell.load(m)
 		rejected = rej
 		i.opts.Scheduler.release(i)
 		i.handOut()

@@ -58,7 +58,7 @@ func (h *harness) start(t testing.TB, code string) *Isolate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.Load(context.Background(), []byte(code), "app.js", "{}", nil); err != nil {
+	if _, err := i.Load(context.Background(), Module{Code: []byte(code), Name: "app.js", Env: "{}"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(i.Close)
@@ -116,7 +116,7 @@ func TestLoadErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer i.Close()
-			_, err = i.Load(context.Background(), []byte(tc.code), "app.js", "{}", nil)
+			_, err = i.Load(context.Background(), Module{Code: []byte(tc.code), Name: "app.js", Env: "{}"})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}

@@ -34,7 +34,8 @@ const (
 	InResult  Op = 3 // call, values…
 	InError   Op = 4 // call, name, message
 	InTimer   Op = 5 // timer
-	inLoad    Op = 6 // 0, namespace, env, name: made by the bridge
+	inLoad    Op = 6 // 0, namespace: the module was evaluated; made by the bridge
+	inEnv     Op = 7 // 0, env, name, assets: it will be; made by the bridge
 	inCheck   Op = 8 // 0: promises were rejected; made by the bridge
 )
 

@@ -87,18 +87,24 @@ func newCell(s *Snapshot, limit int64, id uint64) cell {
 	return cell{C.nano_new(s.s, C.uint64_t(limit), C.uint64_t(id))}
 }
 
-func (c cell) load(code []byte, name, env string, cache []byte) (st status, cacheRejected bool) {
+func (c cell) load(m Module) (st status, cacheRejected bool) {
 	var pin runtime.Pinner
 	defer pin.Unpin()
-	np, nn := stringPointer(name)
-	ep, en := stringPointer(env)
-	var cb C.nano_bytes
-	if len(cache) > 0 {
-		pin.Pin(&cache[0])
-		cb = C.nano_bytes{(*C.uint8_t)(&cache[0]), C.size_t(len(cache))}
+	chars := func(p *byte, n int) (*C.char, C.size_t) {
+		if n == 0 {
+			return nil, 0
+		}
+		pin.Pin(p)
+		return (*C.char)(unsafe.Pointer(p)), C.size_t(n)
 	}
+	cm := C.nano_module{assets: C.bool(m.Assets)}
+	cm.source, cm.source_size = chars(unsafe.SliceData(m.Code), len(m.Code))
+	cm.name, cm.name_size = chars(unsafe.StringData(m.Name), len(m.Name))
+	cm.env, cm.env_size = chars(unsafe.StringData(m.Env), len(m.Env))
+	cache, n := chars(unsafe.SliceData(m.Cache), len(m.Cache))
+	cm.cache = C.nano_bytes{(*C.uint8_t)(unsafe.Pointer(cache)), n}
 	var rejected C.int
-	r := C.nano_load(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(code))), C.size_t(len(code)), np, nn, ep, en, cb, &rejected)
+	r := C.nano_load(c.c, &cm, &rejected)
 	return status(r), rejected != 0
 }
 
@@ -158,10 +164,6 @@ func (m Memory) Total() int64 { return m.Heap + m.Buffers }
 func (c cell) measure() Memory {
 	s := C.nano_measure(c.c)
 	return Memory{Heap: int64(s.heap_used), Reserved: int64(s.heap_total + s.malloced), Buffers: int64(s.buffers)}
-}
-
-func stringPointer(s string) (*C.char, C.size_t) {
-	return (*C.char)(unsafe.Pointer(unsafe.StringData(s))), C.size_t(len(s))
 }
 
 func goBytes(b C.nano_bytes) []byte {

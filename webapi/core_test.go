@@ -397,6 +397,17 @@ func TestUnhandled(t *testing.T) {
 		"error loud error", "unhandled: uncaught 'loud error'", "handled")
 }
 
+func TestEnvInModule(t *testing.T) {
+	a := load(t, `
+		const env = globalThis[Symbol.for("nano.env")];
+		const { GREETING } = env;
+		await null;
+		const hidden = !Object.keys(globalThis).includes("nano.env") && Object.getOwnPropertySymbols(globalThis)
+			.every((symbol) => !Object.prototype.propertyIsEnumerable.call(globalThis, symbol));
+		export default { fetch: (request, own) => Response.json([GREETING, own === env, hidden, "ASSETS" in env]) }`, nowhere)
+	a.check("/", `["hi",true,true,false]`)
+}
+
 func TestRejectionInModule(t *testing.T) {
 	a := load(t, `Promise.reject(new Error("nobody")); export default { fetch: () => new Response("x") }`, nowhere)
 	a.check("/", "x")
@@ -468,6 +479,6 @@ func tryLoad(t *testing.T, code string) error {
 	a := open(t, nowhere)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	_, err := a.isolate.Load(ctx, []byte(code), "app:test", "{}", nil)
+	_, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: "{}"})
 	return err
 }

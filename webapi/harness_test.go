@@ -54,7 +54,7 @@ func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *
 	a := open(t, allows)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	if _, err := a.isolate.Load(ctx, []byte(code), "app:test", `{"GREETING":"hi"}`, nil); err != nil {
+	if _, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: `{"GREETING":"hi"}`}); err != nil {
 		t.Fatal(err)
 	}
 	return a

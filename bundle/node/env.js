@@ -1,5 +1,5 @@
-// The app's env, which the runtime sets once the app's modules have run: what
-// is read earlier is empty. Values written here stay in this isolate.
+// The app's env, which the runtime sets before the app's modules run. Values
+// written here stay in this isolate.
 const current = () => globalThis[Symbol.for("nano.env")] ?? {}
 
 export const env = new Proxy({}, {

@@ -2,7 +2,7 @@
 // does is done once before the snapshot is taken, with a stand-in for the bridge: the first request of an app finds it
 // ready. Nothing of it may stay behind but the compiled code.
 
-import { IN_LOAD, IN_REQUEST, IN_TIMER, RESPOND } from "./core/ops.js";
+import { IN_ENV, IN_LOAD, IN_REQUEST, IN_TIMER, RESPOND } from "./core/ops.js";
 import { bridge, standIn } from "./native.js";
 
 // ticks is how many turns of the microtask queue the rehearsal may take. The bridge runs them after the evaluation.
@@ -29,7 +29,8 @@ export function rehearse(dispatch) {
     if (answers !== 2) throw new Error(`the rehearsal was answered ${answers} times, not twice`);
   });
 
-  dispatch(IN_LOAD, 0, { default: { fetch: handler } }, '{"A":"b"}', "");
+  dispatch(IN_ENV, 0, '{"A":"b"}', "", true);
+  dispatch(IN_LOAD, 0, { default: { fetch: handler } });
   const headers = "host\nexample.com\naccept\n*/*\n";
   dispatch(IN_REQUEST, 1, "GET", "http://example.com/a/b?c=d", headers, undefined);
   dispatch(IN_REQUEST, 2, "POST", "http://example.com/json", headers, new Uint8Array([0x7b, 0x7d]));

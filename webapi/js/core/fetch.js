@@ -17,14 +17,20 @@ const MAX_REDIRECTS = 20;
 export function fetch(input, init = undefined) {
   return new Promise((resolve, reject) => {
     needArguments(arguments, 1, "fetch");
-    new Exchange(makeState(input, init), resolve, reject).start();
+    new Exchange(makeState(input, init), false, resolve, reject).start();
   });
+}
+
+// fetchAsset does the same, but asks the app's own static files, whatever the host.
+export function fetchAsset(input, init, resolve, reject) {
+  new Exchange(makeState(input, init), true, resolve, reject).start();
 }
 
 // Exchange is one fetch, with its redirects, until its response's body has ended.
 class Exchange {
   #method;
   #url;
+  #assets; // whether the app's static files are asked
   #list;
   #source; // what is sent: a string, bytes, a stream or a RemoteBody, or undefined
   #redirect;
@@ -38,9 +44,10 @@ class Exchange {
   #download; // the RemoteBody of the response
   #over = false;
 
-  constructor(state, resolve, reject) {
+  constructor(state, assets, resolve, reject) {
     this.#method = state.method;
     this.#url = state.url;
+    this.#assets = assets;
     this.#list = state.list;
     this.#redirect = state.options.redirect;
     this.#signal = state.abortedBy;
@@ -66,7 +73,8 @@ class Exchange {
       (status, statusText, headers, hasBody) => this.#answer(status, statusText, headers, hasBody),
       (error) => this.#fail(error instanceof TypeError ? failure(error.message) : error),
     );
-    native.post(FETCH, this.#number, this.#method, this.#url, this.#list.text, complete ? source : true);
+    const body = complete ? source : true;
+    native.post(FETCH, this.#number, this.#method, this.#url, this.#list.text, body, this.#assets);
     if (!complete) this.#send(reader(source));
   }
 

@@ -7,7 +7,7 @@ export function installHooks() {
   hook("waitUntil", (promise) => context.waitUntil(promise));
 }
 
-// installEnv is called once the app's modules have run.
+// installEnv is called before the app's modules run.
 export function installEnv(env) {
   hook("env", env);
 }

@@ -1,5 +1,6 @@
 // The kernel hands each message from Go to whom it concerns, and answers the requests.
 import { native } from "../native.js";
+import { assets } from "./assets.js";
 import { onError, onResult } from "./calls.js";
 import { enter } from "./context.js";
 import { ExecutionContext } from "./execution.js";
@@ -8,7 +9,7 @@ import { findHandler } from "./handler.js";
 import { installEnv } from "./hooks.js";
 import { close, findRecord, finish, openRecord } from "./life.js";
 import {
-  FAIL, IN_ABORT, IN_CHECK, IN_ERROR, IN_LOAD, IN_REQUEST, IN_RESULT, IN_TIMER, RESPOND,
+  FAIL, IN_ABORT, IN_CHECK, IN_ENV, IN_ERROR, IN_LOAD, IN_REQUEST, IN_RESULT, IN_TIMER, RESPOND,
 } from "./ops.js";
 import { Pump } from "./pump.js";
 import { checkRejections, onRejection } from "./rejections.js";
@@ -16,9 +17,10 @@ import { abortIncoming, incomingRequest } from "./request.js";
 import { isResponse, responseState } from "./response.js";
 import { fireTimer } from "./timers.js";
 
+let env; // the app's
 let handler; // (request, ctx) → a Response or a promise of one
 
-// dispatch takes one message; the bridge runs the microtasks after each. Only LOAD throws.
+// dispatch takes one message; the bridge runs the microtasks after each. Only ENV and LOAD throw.
 export function dispatch(op, id, a, b, c, d, e, f) {
   switch (op) {
     case IN_REQUEST: return start(id, a, b, c, d);
@@ -26,7 +28,8 @@ export function dispatch(op, id, a, b, c, d, e, f) {
     case IN_RESULT: return onResult(id, a, b, c, d, e, f);
     case IN_ERROR: return onError(id, a, b);
     case IN_TIMER: return fireTimer(id);
-    case IN_LOAD: return load(a, JSON.parse(b));
+    case IN_ENV: return prepare(JSON.parse(a), c);
+    case IN_LOAD: return load(a);
     case IN_CHECK: return checkRejections();
   }
 }
@@ -34,8 +37,14 @@ export function dispatch(op, id, a, b, c, d, e, f) {
 // The bridge calls this as V8 tells it that a promise was rejected with nobody listening, or that somebody came late.
 dispatch.rejection = onRejection;
 
-function load(namespace, env) {
+// prepare gives the app's module what it may look for at its top level.
+function prepare(vars, hasAssets) {
+  env = vars;
+  if (hasAssets && !Object.hasOwn(env, "ASSETS")) env.ASSETS = assets;
   installEnv(env);
+}
+
+function load(namespace) {
   handler = findHandler(namespace, env);
 }
 

@@ -12,7 +12,8 @@ export const TIMER = 8; // id, milliseconds
 export const CLEAR = 9; // id
 export const LOG = 10; // request or 0, level, text
 export const UNHANDLED = 11; // request or 0, message, stack
-// call, method, url, headers, body: undefined | string | bytes | true = writes follow → status, reason, headers, has body
+// call, method, url, headers, body: undefined | string | bytes | true = writes follow, true = ask the app's static files
+// → status, reason, headers, has body
 export const FETCH = 32;
 export const FETCH_READ = 33; // call, fetch → bytes | null
 export const FETCH_WRITE = 34; // call, fetch, bytes → true; false: nobody wants more
@@ -26,7 +27,8 @@ export const IN_ABORT = 2; // id, message, true = give up waitUntil as well
 export const IN_RESULT = 3; // call, values…
 export const IN_ERROR = 4; // call, name, message
 export const IN_TIMER = 5; // id
-export const IN_LOAD = 6; // 0, module namespace, env as JSON, app's name
+export const IN_LOAD = 6; // 0, module namespace: the app's module was evaluated
+export const IN_ENV = 7; // 0, env as JSON, app's name, whether the app has assets: its module will be evaluated
 export const IN_CHECK = 8; // 0: promises were rejected
 
 // Levels of LOG.
