@@ -269,13 +269,14 @@ func (c *call) onEnd() {
 
 func (c *call) onFail(m *isolate.Message) {
 	message, stack := m.Arg(0).Text(), m.Arg(1).Text()
-	text := c.rel.exception(c.x.ID, cmp.Or(stack, message))
+	thrown := cmp.Or(stack, message)
+	text := c.rel.exception(c.x.ID, thrown)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch c.phase {
 	case waiting:
 		c.phase = over
-		c.rel.app.set.fail(c.x, text)
+		c.rel.fail(c.x, thrown, text)
 	case streaming:
 		c.broken = true
 	}

@@ -51,7 +51,7 @@ func TestFrameworks(t *testing.T) {
 		{app: "sveltekit", target: "/api", status: 200, want: `{"path":"/api","inner":"hello from a route"}`},
 		{app: "sveltekit", target: "/file.txt", status: 200, want: "a static file\n"},
 		{app: "sveltekit", target: "/_worker.js", status: 404, want: "…"},
-		{app: "sveltekit", method: "POST", target: "/", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"http://sveltekit"}}, body: "word=aloud", status: 200, want: "…<p>you said aloud</p>"},
+		{app: "sveltekit", method: "POST", target: "/", header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {"http://sveltekit"}, "Accept": {"text/html"}}, body: "word=aloud", status: 200, want: "…<p>you said aloud</p>"},
 		{app: "sveltekit", target: "/none", status: 404, want: "…Not Found"},
 	} {
 		t.Run(tc.app+" "+tc.target, func(t *testing.T) {

@@ -45,9 +45,17 @@ func start(t testing.TB, archive string) *host {
 
 func newHost(t testing.TB, archive string) *host {
 	t.Helper()
-	h := &host{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	log := new(logBuffer)
+	h := newHostWith(t, archive, app.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	h.log = log
+	return h
+}
+
+func newHostWith(t testing.TB, archive string, opts app.Options) *host {
+	t.Helper()
+	h := &host{t: t, dir: t.TempDir()}
 	h.write(archive)
-	set, err := app.NewSet(app.Options{Log: slog.New(slog.NewTextHandler(h.log, nil))})
+	set, err := app.NewSet(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -10,12 +11,37 @@ import (
 
 // fail answers for an app that threw. The text is for the client only under Dev: it
 // may hold source code.
-func (s *Set) fail(x *daemon.Exchange, text string) {
-	if !s.opts.Dev {
+func (r *release) fail(x *daemon.Exchange, thrown, text string) {
+	if !r.app.set.opts.Dev {
 		respond(x, http.StatusInternalServerError, "Internal Server Error\n", "")
 		return
 	}
-	errorPage(x, http.StatusInternalServerError, "The app threw an exception", text)
+	errorPage(x, http.StatusInternalServerError, "The app threw an exception", text+r.excerpt(thrown))
+}
+
+// excerpt is the line of the original source where V8's stack begins, marked.
+func (r *release) excerpt(stack string) string {
+	_, place, _ := strings.Cut(stack, moduleName(r.app.Name)+":")
+	var line, column int
+	if _, err := fmt.Sscanf(place, "%d:%d", &line, &column); err != nil {
+		return ""
+	}
+	at, ok := r.bundle.Original(line, column)
+	if !ok {
+		return ""
+	}
+	source := r.bundle.SourceLine(at)
+	if source == "" {
+		return ""
+	}
+	// Tabs stay tabs in the margin, so that the mark stands under its column.
+	margin := strings.Map(func(c rune) rune {
+		if c == '\t' {
+			return c
+		}
+		return ' '
+	}, source[:min(at.Column-1, len(source))])
+	return fmt.Sprintf("\n\n%s:%d\n    %s\n    %s^", at.File, at.Line, source, margin)
 }
 
 // errorPage shows text to a developer, in the browser or in a terminal.

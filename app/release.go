@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -359,9 +360,20 @@ func (r *release) console(requestID string, l slog.Level, text string) {
 // and returns that text.
 func (r *release) exception(requestID, text string) string {
 	r.app.stats.exceptions.Add(1)
-	text = r.bundle.MapStack(moduleName(r.app.Name), text)
+	text = r.bundle.MapStack(moduleName(r.app.Name), withoutPrelude(text))
 	r.console(requestID, slog.LevelError, text)
 	return text
+}
+
+// withoutPrelude leaves our own frames out of a stack: they tell an author nothing.
+func withoutPrelude(stack string) string {
+	var own []string
+	for line := range strings.Lines(stack) {
+		if !strings.HasPrefix(line, "    at ") || !strings.Contains(line, "nano:prelude:") {
+			own = append(own, line)
+		}
+	}
+	return strings.TrimSuffix(strings.Join(own, ""), "\n")
 }
 
 // level is console's level in Go's numbers.
