@@ -51,6 +51,7 @@ type Controller struct {
 	turn   chan struct{} // holds one token: whoever has it may change things
 	stop   chan struct{} // closed by Close
 
+	closing  sync.Once
 	watching sync.WaitGroup
 	watcher  atomic.Pointer[watcher] // nil: nothing is watched
 
@@ -145,11 +146,14 @@ func (c *Controller) Serving() {
 	c.watchFiles()
 }
 
-// Close ends the watching of files.
+// Close ends the watching of files, and all subscriptions.
 func (c *Controller) Close() {
-	close(c.stop)
-	c.watching.Wait()
-	c.events.close()
+	c.closing.Do(func() {
+		close(c.stop)
+		c.watching.Wait()
+		c.events.close()
+		c.state.unlock() // which is still held where Serving was never called
+	})
 }
 
 // ErrHandedOver is the error of a change in a process that is no longer in charge of the
