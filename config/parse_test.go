@@ -169,6 +169,19 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+func TestParseAccessLog(t *testing.T) {
+	for text, want := range map[string]float64{"all": 1, "off": 0, "100%": 1, "0%": 0, "5%": 0.05, "0.1 %": 0.001} {
+		if got, err := parseAccessLog(text); err != nil || got != want {
+			t.Errorf("parseAccessLog(%q) = %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "5", "on", "-1%", "101%", "NaN%", "%"} {
+		if got, err := parseAccessLog(text); err == nil {
+			t.Errorf("parseAccessLog(%q) = %v; want an error", text, got)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{
 		"hosts": "hosts", "host": "hosts", "hsots": "hosts", "Hosts": "hosts", "not-found": "not_found", "notFound": "not_found", "limit": "limits",
