@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -80,7 +81,15 @@ func serve(ctx context.Context, path string) (err error) {
 	if s.journal, err = logs.open(cfg.Server.Log); err != nil {
 		return d.Fail(err)
 	}
-	s.set, err = app.NewSet(app.Options{Log: log, Versions: s.control.Versions(), Event: s.control.AppEvent})
+	options := app.Options{Log: log, Versions: s.control.Versions(), Event: s.control.AppEvent}
+	if !d.Single() {
+		h := &healer{began: time.Now(), log: log, replace: func(ctx context.Context) error {
+			_, err := s.reload(ctx, "guard")
+			return err
+		}}
+		options.ThreadLost = func(total int) { h.threadLost(ctx, total) }
+	}
+	s.set, err = app.NewSet(options)
 	if err != nil {
 		return d.Fail(err)
 	}
