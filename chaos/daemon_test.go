@@ -1,0 +1,252 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nano-runtime/nano/admin"
+)
+
+// program is the built daemon.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "nano")
+	if out, err := exec.Command("go", "build", "-o", program, "../cmd/nano").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the daemon: %v\n%s", err, out)
+		return 1
+	}
+	// A generation outlives the one that started it: the orphans come here to be reaped.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// server is a daemon, in whichever generation it is, with the good apps and some
+// hostile ones.
+type server struct {
+	t      *testing.T
+	addr   string
+	socket string
+	log    string
+	first  *os.Process
+	exited chan error
+}
+
+// hostileSettings are what each hostile app gets: less than the defaults, so that more
+// happens in less time.
+const hostileSettings = `idle = "1s"
+limits = { memory = "64MiB", cpu = "50ms", timeout = "2s", isolates = 2 }
+`
+
+// serve starts a daemon with the hostile apps named, and waits until it serves.
+func serve(t *testing.T, hostile ...string) *server {
+	t.Helper()
+	dir := t.TempDir()
+	apps, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conf strings.Builder
+	s := &server{t: t, addr: freeAddr(t), socket: filepath.Join(dir, "admin.sock"), log: filepath.Join(dir, "log"), exited: make(chan error, 1)}
+	fmt.Fprintf(&conf, "[server]\nlisten = [%q]\nadmin = %q\nlog = \"text\"\nwatch = false\ndrain_timeout = \"3s\"\n", s.addr, s.socket)
+	fmt.Fprintf(&conf, "[apps.victim]\nhosts = [\"victim.test\"]\nroot = %q\nentry = \"victim.js\"\nenv = { SECRET = \"victim's secret\" }\n", filepath.Join(apps, "good"))
+	fmt.Fprintf(&conf, "[apps.quiet]\nhosts = [\"quiet.test\"]\nroot = %q\nentry = \"quiet.js\"\n", filepath.Join(apps, "good"))
+	for _, name := range hostile {
+		fmt.Fprintf(&conf, "[apps.%s]\nhosts = [\"%s.test\"]\nroot = %q\nentry = %q\n%s", name, name, filepath.Join(apps, "apps"), name+".js", hostileSettings)
+	}
+	path := filepath.Join(dir, "nano.toml")
+	if err := os.WriteFile(path, []byte(conf.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := exec.Command(program, "serve", "--config", path)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+dir, "GOTRACEBACK=crash")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.first = cmd.Process
+	go func() { s.exited <- cmd.Wait() }()
+	t.Cleanup(s.stop)
+	s.until("it serves", time.Minute, func() error {
+		_, err := s.status()
+		return err
+	})
+	return s
+}
+
+// stop ends the generation that serves, and waits until it and the others are gone.
+func (s *server) stop() {
+	if st, err := s.status(); err == nil {
+		s.signal(st.PID, syscall.SIGTERM)
+		s.until("it ends", 30*time.Second, func() error {
+			if alive(st.PID) {
+				return errors.New("it still runs")
+			}
+			return nil
+		})
+	} else {
+		s.t.Errorf("at the end no generation answers: %v\n%s", err, s.tail())
+		_ = s.first.Kill() // it may be gone
+	}
+}
+
+func (s *server) signal(pid int, sig syscall.Signal) {
+	if err := syscall.Kill(pid, sig); err != nil {
+		s.t.Errorf("cannot signal %d: %v", pid, err)
+	}
+}
+
+// reload asks for a new generation.
+func (s *server) reload() {
+	if st, err := s.status(); err == nil {
+		s.signal(st.PID, syscall.SIGHUP)
+	}
+}
+
+// alive reports whether a process runs, and reaps it where it was an orphan's.
+func alive(pid int) bool {
+	var w syscall.WaitStatus
+	if got, _ := syscall.Wait4(pid, &w, syscall.WNOHANG, nil); got == pid {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+func (s *server) status() (*admin.Status, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return admin.NewClient(s.socket).Status(ctx)
+}
+
+// shape is how much a process is.
+type shape struct {
+	pid        int
+	resident   int64 // bytes
+	threads    int
+	goroutines int
+	lost       int // threads, for good
+}
+
+func (s *server) shape() (shape, error) {
+	st, err := s.status()
+	if err != nil {
+		return shape{}, err
+	}
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", st.PID))
+	if err != nil {
+		return shape{}, err
+	}
+	n, err := s.goroutines()
+	return shape{st.PID, st.Resident, len(tasks), n, st.LostThreads}, err
+}
+
+// goroutines asks the metrics for their number.
+func (s *server) goroutines() (int, error) {
+	var d net.Dialer
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, "unix", s.socket)
+		},
+	}}
+	res, err := c.Get("http://localhost/admin/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if n, ok := strings.CutPrefix(line, "go_goroutines "); ok {
+			return strconv.Atoi(strings.TrimSpace(n))
+		}
+	}
+	return 0, errors.New("the metrics have no go_goroutines")
+}
+
+// tail is the end of the daemon's log, without what apps said.
+func (s *server) tail() string {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if len(line) > 300 {
+			line = line[:300] + "…\n"
+		}
+		if lines = append(lines, line); len(lines) > 60 {
+			lines = lines[1:]
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// until waits until try succeeds.
+func (s *server) until(what string, within time.Duration, try func() error) {
+	s.t.Helper()
+	end := time.Now().Add(within)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			s.t.Errorf("%s: not within %s: %v\n%s", what, within, err, s.tail())
+			return
+		}
+		select {
+		case err := <-s.exited:
+			s.exited <- err
+			if err != nil {
+				s.t.Fatalf("%s: the daemon ended: %v\n%s", what, err, s.tail())
+			}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
