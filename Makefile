@@ -78,4 +78,4 @@ lint: generate ## go vet, staticcheck, gofumpt
 clean: ## forget what was built
 	rm -rf bin dist webapi/dist webapi/node_modules $(HEADERS)
 
-include packaging/packages.mk e2e/e2e.mk
+include $(wildcard */*.mk)
