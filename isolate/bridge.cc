@@ -492,6 +492,7 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   Isolate::Initialize(c->iso, params);
   Enter in(c);
   c->iso->SetMicrotasksPolicy(MicrotasksPolicy::kExplicit);
+  c->iso->SetAllowAtomicsWait(false);  // nothing could interrupt it
   c->iso->SetCaptureStackTraceForUncaughtExceptions(true, 20);
   c->iso->SetPromiseRejectCallback(OnRejection);
   c->iso->SetHostImportModuleDynamicallyCallback(OnDynamicImport);
