@@ -75,8 +75,8 @@ func (s *Scheduler) watch() {
 }
 
 func (s *Scheduler) inspect(i *Isolate, now time.Time) {
-	run := i.cell.slice()
-	if run.number == 0 {
+	var run slice
+	if !i.living(func() { run = i.cell.slice() }) || run.number == 0 {
 		return
 	}
 	ran := time.Duration(monotonic() - run.since)
@@ -103,12 +103,16 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) {
 	}
 	if time.Duration(threadCPU(run.thread)-w.start) > limit {
 		w.ended = now
-		i.cell.terminate(whyCPU)
-	} else if i.cell.why() != whyNone {
-		w.ended = now // the heap limit or Close ended it
-	} else if ran > checkAfter {
-		i.cell.checkMemory()
+		i.living(func() { i.cell.terminate(whyCPU) })
+		return
 	}
+	i.living(func() {
+		if i.cell.why() != whyNone {
+			w.ended = now // the heap limit or Close ended it
+		} else if ran > checkAfter {
+			i.cell.checkMemory()
+		}
+	})
 }
 
 func (i *Isolate) isLoading() bool {
@@ -129,6 +133,8 @@ func (s *Scheduler) abandon(i *Isolate, l Loss, begun int) {
 		s.grant()
 	}
 	s.mu.Unlock()
+	// Its heap may have grown to twice the limit, and stays.
+	s.charge(i, 2*i.opts.Memory)
 	l.Unstarted = i.unstarted(begun)
 	i.lose(l)
 }

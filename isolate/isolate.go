@@ -37,6 +37,7 @@ const (
 	LostMemory    Cause = "memory"    // it held more than Memory, and was ended
 	LostAbandoned Cause = "abandoned" // a run that had to end did not: its thread is lost
 	LostParked    Cause = "parked"    // V8 would have ended the process: its thread is lost
+	LostEvicted   Cause = "evicted"   // it gave way: the process ran out of room for heaps
 )
 
 // Loss tells what became of an isolate that the guard took away.
@@ -63,7 +64,11 @@ type Isolate struct {
 	handle cgo.Handle
 	guard  watch // the scheduler's guard owns it
 
-	born   atomic.Bool // cell is set
+	born atomic.Bool // cell is set
+	// alive guards ended: while it is held and ended is false, the cell can be asked and
+	// terminated from outside of the loop. It is taken last.
+	alive  sync.Mutex
+	ended  bool
 	memory atomic.Pointer[Memory]
 	// busy is the time that JavaScript ran, in ns of wall clock.
 	busy atomic.Int64
@@ -252,9 +257,38 @@ func (i *Isolate) Close() {
 	start := !i.running
 	i.running = true
 	i.mu.Unlock()
+	i.finish(start)
+}
+
+// Evict takes the isolate away as the guard does, so that others have room. What it
+// runs ends. It doesn't wait.
+func (i *Isolate) Evict() {
+	begun := 0
+	if i.living(func() { begun = i.cell.slice().begun }) {
+		i.lose(Loss{Cause: LostEvicted, Detail: "the process has no room for its memory", Unstarted: i.unstarted(begun)})
+	}
+	i.mu.Lock()
+	start := !i.running
+	i.running = true
+	i.mu.Unlock()
+	i.finish(start)
+}
+
+// finish has a closed isolate disposed of: by the loop, which ends soon if it runs.
+func (i *Isolate) finish(start bool) {
 	if start {
-		go i.run() // disposes
+		go i.run()
 		return
 	}
-	i.cell.terminate(whyClosed)
+	i.living(func() { i.cell.terminate(whyClosed) })
+}
+
+// living runs f while the cell can't be disposed of, and reports false where it has been.
+func (i *Isolate) living(f func()) bool {
+	i.alive.Lock()
+	defer i.alive.Unlock()
+	if !i.ended {
+		f()
+	}
+	return !i.ended
 }

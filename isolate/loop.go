@@ -10,6 +10,8 @@ const (
 	batchBudget = int64(4 * time.Millisecond)
 	// measureEvery is how much running goes between two looks at an isolate's memory.
 	measureEvery = int64(100 * time.Millisecond)
+	// measureLong is from which length on a tick is followed by such a look at once.
+	measureLong = int64(3 * time.Millisecond)
 	// keepInbox is the room for messages that an idle isolate keeps, in bytes.
 	keepInbox = 64 << 10
 )
@@ -46,8 +48,9 @@ func (i *Isolate) run() {
 			i.opts.Scheduler.acquire(i)
 			started := time.Now()
 			st, begun := i.cell.tick(batch, batchBudget)
-			busy := i.busy.Add(int64(time.Since(started)))
-			if st == ok && busy-lastMeasured > measureEvery {
+			took := int64(time.Since(started))
+			busy := i.busy.Add(took)
+			if st == ok && (took > measureLong || busy-lastMeasured > measureEvery) {
 				lastMeasured = busy
 				if i.measure().Total() > i.opts.Memory+i.opts.Memory/8 {
 					i.cell.terminate(whyMemory)
@@ -95,6 +98,7 @@ func (i *Isolate) run() {
 func (i *Isolate) measure() Memory {
 	m := i.cell.measure()
 	i.memory.Store(&m)
+	i.opts.Scheduler.charge(i, m.Reserved)
 	return m
 }
 
@@ -207,6 +211,9 @@ func (i *Isolate) disposeOnce() {
 	if gone {
 		return
 	}
+	i.alive.Lock()
+	i.ended = true
+	i.alive.Unlock()
 	if loading != nil {
 		loading <- ErrClosed
 	}

@@ -15,7 +15,11 @@ type Scheduler struct {
 	active  map[*Isolate]*turn   // isolates whose JavaScript runs now
 	waiting map[string][]*waiter // by app, oldest first
 	order   []string             // apps that wait, in the order of their turns
-	all     map[*Isolate]struct{}
+	all     map[*Isolate]int64   // what each takes of the budget, in bytes
+	// reserved is the sum of that; refused counts isolates that were not admitted.
+	reserved, maxReserved int64
+	maxIsolates           int
+	refused               uint64
 
 	wake chan struct{} // tells the guard that something runs again
 	done chan struct{}
@@ -36,9 +40,12 @@ func NewScheduler() *Scheduler {
 		free:    runtime.GOMAXPROCS(0),
 		active:  make(map[*Isolate]*turn),
 		waiting: make(map[string][]*waiter),
-		all:     make(map[*Isolate]struct{}),
+		all:     make(map[*Isolate]int64),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
+
+		maxReserved: maxReserved,
+		maxIsolates: maxIsolates,
 	}
 	go s.watch()
 	return s
@@ -52,19 +59,6 @@ func (s *Scheduler) Isolates() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.all)
-}
-
-func (s *Scheduler) admit(i *Isolate) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all[i] = struct{}{}
-	return nil
-}
-
-func (s *Scheduler) forget(i *Isolate) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.all, i)
 }
 
 // acquire waits for a turn.
