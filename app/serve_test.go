@@ -69,7 +69,9 @@ func TestExactness(t *testing.T) {
 		{
 			"set-cookie stays repeated", "GET",
 			`const h = new Headers(); h.append("set-cookie", "a=1; Path=/"); h.append("set-cookie", "b=2, c"); return new Response("x", {headers: h})`,
-			200, http.Header{"Set-Cookie": {"a=1; Path=/", "b=2, c"}, "Content-Type": {"text/plain;charset=UTF-8"}, "Content-Length": {"1"}}, "x",
+			200,
+			http.Header{"Set-Cookie": {"a=1; Path=/", "b=2, c"}, "Content-Type": {"text/plain;charset=UTF-8"}, "Content-Length": {"1"}},
+			"x",
 		},
 		{"redirect", "GET", `return Response.redirect("https://example.com/é", 307)`, 307, http.Header{"Location": {"https://example.com/%C3%A9"}, "Content-Length": {"0"}}, ""},
 		{"no content", "GET", `return new Response(null, {status: 204})`, 204, http.Header{}, ""},
@@ -84,7 +86,9 @@ func TestExactness(t *testing.T) {
 		{"status", "GET", `return new Response("x", {status: 418})`, 418, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Content-Length": {"1"}}, "x"},
 		{
 			"request headers", "GET", `return new Response([...request.headers].filter(([n]) => n.startsWith("x-t")).map(h => h.join("=")).join("|"))`,
-			200, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Content-Length": {"18"}}, "x-t1=a, b|x-t2=\xc3\xa9c",
+			200,
+			http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Content-Length": {"18"}},
+			"x-t1=a, b|x-t2=\xc3\xa9c",
 		},
 		{"thrown", "GET", `throw new Error("secret")`, 500, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Cache-Control": {"no-store"}, "Content-Length": {"22"}}, "Internal Server Error\n"},
 		{"no response", "GET", `return "text"`, 500, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Cache-Control": {"no-store"}, "Content-Length": {"22"}}, "Internal Server Error\n"},
