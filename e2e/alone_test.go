@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,8 +77,9 @@ func TestForeignArchitectureServes(t *testing.T) {
 	}
 	state := t.TempDir()
 	config := filepath.Join(state, "nano.toml")
-	text := fmt.Sprintf("[server]\nlisten = [\"unix:%[1]s/http.sock\"]\nadmin = \"%[1]s/admin.sock\"\n[defaults]\nlimits = { cpu = \"1m\", timeout = \"2m\" }\n"+
-		"[apps.welcome]\nroot = \"%[2]s/usr/share/nano-runtime/welcome\"\ndefault = true\n", state, unpacked)
+	port := freePort(t)
+	text := fmt.Sprintf("[server]\nlisten = [\"127.0.0.1:%[3]s\"]\nadmin = \"%[1]s/admin.sock\"\n[defaults]\nlimits = { cpu = \"1m\", timeout = \"2m\" }\n"+
+		"[apps.welcome]\nroot = \"%[2]s/usr/share/nano-runtime/welcome\"\ndefault = true\n", state, unpacked, port)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -91,16 +93,32 @@ func TestForeignArchitectureServes(t *testing.T) {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- serve.Wait() }()
-	t.Cleanup(func() {
-		_ = serve.Process.Kill()
-		<-exited
-		t.Logf("%s", &out)
-	})
+	t.Cleanup(func() { _ = serve.Process.Kill() })
 	eventually(t, 5*time.Minute, func() string {
-		got, err := exec.Command("curl", "-sS", "--max-time", "120", "--unix-socket", state+"/http.sock", "http://localhost/").CombinedOutput()
+		select {
+		case err := <-exited:
+			t.Fatalf("it ended: %v\n%s", err, &out)
+		default:
+		}
+		got, err := exec.Command("curl", "-sS", "--max-time", "120", "http://127.0.0.1:"+port+"/").CombinedOutput()
 		if err != nil || !strings.Contains(string(got), "NANO is running") {
 			return string(got)
 		}
 		return ""
 	})
+}
+
+// freePort finds a port of the loopback device that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }

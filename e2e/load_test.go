@@ -7,8 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -25,29 +25,28 @@ func (l tally) String() string {
 }
 
 // load is a constant load of keep-alive clients that never try twice.
-type load struct {
-	t    *testing.T
-	stop func() tally
-}
+type load struct{ stop func() tally }
 
 // startLoad begins a load on the web port; expect must be in every answer.
 func (m *machine) startLoad(expect string) *load {
 	m.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := m.enter(ctx, fmt.Sprintf("exec /e2e/inside load -clients 32 -expect %q", expect))
+	cmd := m.enter(context.Background(), fmt.Sprintf("exec /e2e/inside load -clients 32 -expect %q", expect))
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	stopped := false
-	l := &load{t: m.t}
+	end := sync.OnceFunc(func() {
+		// Not the one that was started, which only waits for it.
+		if pid := descendant(cmd.Process.Pid, "inside"); pid != 0 {
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
+		_ = cmd.Wait() // what it printed says more
+	})
+	l := &load{}
 	l.stop = func() tally {
 		m.t.Helper()
-		stopped = true
-		cancel()
-		_ = cmd.Wait() // its output says more than its status
+		end()
 		var counted tally
 		if err := json.Unmarshal(out.Bytes(), &counted); err != nil {
 			m.t.Fatalf("the load printed no tally: %v\n%s%s", err, &out, &problems)
@@ -55,11 +54,6 @@ func (m *machine) startLoad(expect string) *load {
 		m.t.Log(counted)
 		return counted
 	}
-	m.t.Cleanup(func() {
-		if !stopped {
-			cancel()
-			_ = cmd.Wait()
-		}
-	})
+	m.t.Cleanup(end)
 	return l
 }
