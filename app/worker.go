@@ -32,7 +32,11 @@ type worker struct {
 func newWorker(ctx context.Context, rel *release) (*worker, error) {
 	set := rel.app.set
 	w := &worker{rel: rel, calls: make(map[uint32]*call)}
-	w.ops = webapi.NewHost(rel.fetcher, w.send)
+	host := webapi.HostOptions{Fetcher: rel.fetcher, Send: w.send}
+	if rel.assets != nil {
+		host.Assets = rel.assets
+	}
+	w.ops = webapi.NewHost(host)
 	i, err := isolate.New(isolate.Options{
 		Snapshot:  set.snapshot,
 		Scheduler: set.scheduler,

@@ -152,6 +152,13 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request) bool {
 	return path.Ext(name) != ".html" && s.serveFile(w, r, name+".html")
 }
 
+// ServeHTTP answers with a file, or as the options say where no file matches.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.Serve(w, r) {
+		s.ServeNotFound(w, r)
+	}
+}
+
 // redirect adds the slash that makes a page's relative links right.
 func redirect(w http.ResponseWriter, r *http.Request) {
 	to := r.URL.EscapedPath() + "/"

@@ -476,7 +476,7 @@ func TestLargeBodies(t *testing.T) {
 // tryLoad is the error that loading a module ends with.
 func tryLoad(t *testing.T, code string) error {
 	t.Helper()
-	a := open(t, nowhere)
+	a := open(t, nowhere, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	_, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: "{}"})

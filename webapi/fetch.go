@@ -73,12 +73,13 @@ func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
 
 // exchange is one request and its response, until the response's end.
 type exchange struct {
-	host    *Host
-	id      uint32 // the number of the FETCH
-	request *http.Request
-	cancel  context.CancelFunc
-	upload  *io.PipeWriter // nil where the request is complete
-	size    int            // of the complete body, in bytes
+	host      *Host
+	id        uint32 // the number of the FETCH
+	transport http.RoundTripper
+	request   *http.Request
+	cancel    context.CancelFunc
+	upload    *io.PipeWriter // nil where the request is complete
+	size      int            // of the complete body, in bytes
 
 	// Host.mu guards the fields below.
 	running  bool // it has a slot
@@ -90,7 +91,15 @@ type exchange struct {
 
 func (h *Host) fetch(m *isolate.Message) {
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &exchange{host: h, id: m.ID, cancel: cancel}
+	x := &exchange{host: h, id: m.ID, transport: h.fetcher.transport, cancel: cancel}
+	if m.Arg(4).Bool() {
+		if h.assets == nil {
+			cancel()
+			h.fail(m.ID, "TypeError", "the app has no assets")
+			return
+		}
+		x.transport = h.assets
+	}
 	var body io.ReadCloser
 	var complete []byte
 	if arg := m.Arg(3); arg.Bool() {
@@ -140,7 +149,7 @@ func (h *Host) admit(x *exchange) error {
 // run asks, and tells JavaScript what the server answered.
 func (x *exchange) run() {
 	h := x.host
-	response, err := h.fetcher.transport.RoundTrip(x.request)
+	response, err := x.transport.RoundTrip(x.request)
 	if err != nil {
 		if h.remove(x) {
 			x.giveUp()

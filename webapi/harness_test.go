@@ -3,6 +3,7 @@ package webapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -51,17 +52,23 @@ func nowhere(string, netip.AddrPort) bool { return false }
 // load runs code as the app's module.
 func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *app {
 	t.Helper()
-	a := open(t, allows)
+	return loadWith(t, code, allows, nil)
+}
+
+// loadWith does so for an app with static files, unless they are nil.
+func loadWith(t testing.TB, code string, allows func(string, netip.AddrPort) bool, assets http.Handler) *app {
+	t.Helper()
+	a := open(t, allows, assets)
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	if _, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: `{"GREETING":"hi"}`}); err != nil {
+	if _, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: `{"GREETING":"hi"}`, Assets: assets != nil}); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
 // open makes an isolate without a module.
-func open(t testing.TB, allows func(string, netip.AddrPort) bool) *app {
+func open(t testing.TB, allows func(string, netip.AddrPort) bool, assets http.Handler) *app {
 	t.Helper()
 	snap, err := snapshot()
 	if err != nil {
@@ -70,9 +77,8 @@ func open(t testing.TB, allows func(string, netip.AddrPort) bool) *app {
 	fetcher := NewFetcher(allows)
 	scheduler := isolate.NewScheduler()
 	a := &app{t: t, answers: make(map[uint32]*answer)}
-	a.host = NewHost(fetcher, func(op isolate.Op, id uint32, args ...isolate.Arg) bool {
-		return a.isolate.Send(op, id, args...)
-	})
+	send := func(op isolate.Op, id uint32, args ...isolate.Arg) bool { return a.isolate.Send(op, id, args...) }
+	a.host = NewHost(HostOptions{Fetcher: fetcher, Assets: assets, Send: send})
 	a.isolate, err = isolate.New(isolate.Options{
 		Snapshot: snap, Scheduler: scheduler, App: "test", Memory: 256 << 20, CPU: 20 * time.Second,
 		Handle: a.handle,

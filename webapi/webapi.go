@@ -5,6 +5,7 @@ package webapi
 
 import (
 	_ "embed"
+	"net/http"
 	"sync"
 
 	"github.com/nano-runtime/nano/isolate"
@@ -19,9 +20,19 @@ var prelude string
 // bridge's functions to the one that takes messages.
 func Prelude() string { return prelude }
 
+// HostOptions says what the host of an isolate has to answer with.
+type HostOptions struct {
+	Fetcher *Fetcher
+	// Assets serves the app's own static files; nil: it has none.
+	Assets http.Handler
+	// Send gives a message to the isolate. It may be called from any goroutine and must not block.
+	Send func(op isolate.Op, id uint32, args ...isolate.Arg) bool
+}
+
 // Host answers the asynchronous calls of one isolate. Its methods may be called from any goroutine.
 type Host struct {
 	fetcher *Fetcher
+	assets  http.RoundTripper // nil without
 	send    func(op isolate.Op, id uint32, args ...isolate.Arg) bool
 
 	// mu guards the fields below.
@@ -33,15 +44,18 @@ type Host struct {
 	uploads   int                  // bytes of their complete bodies
 }
 
-// NewHost makes the host of an isolate. send gives a message to the isolate; it may be called from any goroutine and
-// must not block.
-func NewHost(fetcher *Fetcher, send func(op isolate.Op, id uint32, args ...isolate.Arg) bool) *Host {
-	return &Host{fetcher: fetcher, send: send, exchanges: make(map[uint32]*exchange)}
+// NewHost makes the host of an isolate.
+func NewHost(o HostOptions) *Host {
+	h := &Host{fetcher: o.Fetcher, send: o.Send, exchanges: make(map[uint32]*exchange)}
+	if o.Assets != nil {
+		h.assets = local{o.Assets}
+	}
+	return h
 }
 
 // Calls of JavaScript, numbered as in js/core/ops.js.
 const (
-	opFetch      isolate.Op = 32 // call, method, url, headers, body: undefined | string | bytes | true = writes follow
+	opFetch      isolate.Op = 32 // call, method, url, headers, body: undefined | string | bytes | true = writes follow, assets
 	opFetchRead  isolate.Op = 33 // call, fetch
 	opFetchWrite isolate.Op = 34 // call, fetch, bytes
 	opFetchClose isolate.Op = 35 // 0, fetch

@@ -94,7 +94,9 @@ export function incomingRequest(record, method, url, text, body) {
   if (body !== undefined) {
     wrapped = new Body(typeof body === "number" ? new RemoteBody(READ_BODY, CANCEL_BODY, record.id) : body, null);
   }
-  return fromState(new RequestState(method, url, false, text, undefined, wrapped, record));
+  const state = new RequestState(method, url, false, text, undefined, wrapped, record);
+  state.options = INCOMING;
+  return fromState(state);
 }
 
 // abortIncoming tells whoever listens that the client has gone.
@@ -121,6 +123,9 @@ const DEFAULTS = Object.freeze({
   integrity: "",
   keepalive: false,
 });
+
+// Who passes a client's request on wants the redirects to reach the client, as in Workers.
+const INCOMING = Object.freeze({ ...DEFAULTS, redirect: "manual" });
 
 const CHOICES = {
   redirect: ["follow", "error", "manual"],
