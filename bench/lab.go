@@ -73,7 +73,7 @@ func (l *lab) prepare(ctx context.Context, top, nano string) error {
 	modules := filepath.Join(top, "node_modules")
 	l.tools = stack.Tools{
 		Nano:        program(nano),
-		Deno:        program(filepath.Join(modules, "deno", "deno"), filepath.Join(modules, "@deno", "*", "deno")),
+		Deno:        program(filepath.Join(modules, "@deno", "*", "deno"), "deno"),
 		Node:        program("node"),
 		Workerd:     program(filepath.Join(modules, "@cloudflare", "workerd-*", "bin", "workerd")),
 		Nginx:       program("nginx", "/usr/sbin/nginx"),

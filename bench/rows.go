@@ -53,16 +53,18 @@ func (r *row) of(k stack.Kind, m metric) []float64 { return r.values[k][m] }
 // them.
 type ratio struct{ median, low, high float64 }
 
-// compare divides round by round what was measured. ok is false if there is
-// nothing to compare.
+// compare divides round by round what was measured; a round in which a machine
+// stood still, and nothing was, doesn't count. ok is false if there is nothing to
+// compare.
 func compare(a, b []float64) (r ratio, ok bool) {
-	n := min(len(a), len(b))
-	if n == 0 {
-		return ratio{}, false
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		if a[i] > 0 && b[i] > 0 {
+			ratios = append(ratios, a[i]/b[i])
+		}
 	}
-	ratios := make([]float64, n)
-	for i := range ratios {
-		ratios[i] = a[i] / b[i]
+	if len(ratios) == 0 {
+		return ratio{}, false
 	}
 	return ratio{median(ratios), quantile(ratios, 0.25), quantile(ratios, 0.75)}, true
 }

@@ -22,6 +22,10 @@ func TestCompareTakesRatiosByRound(t *testing.T) {
 	if got != (ratio{3, 2, 4}) {
 		t.Errorf("compare is %v; want 3, middle half from 2 to 4", got)
 	}
+	got, _ = compare([]float64{0, 3, 5}, []float64{1, 1, 0})
+	if got != (ratio{3, 3, 3}) {
+		t.Errorf("compare is %v; want 3×, without the rounds that measured nothing", got)
+	}
 	if _, ok := compare([]float64{1}, nil); ok {
 		t.Error("compare found something in nothing")
 	}

@@ -59,7 +59,7 @@ type tool struct{ name, path, hint string }
 // nothing.
 func (k Kind) Missing(t Tools) string {
 	nano := tool{"nano", t.Nano, "make build"}
-	deno := tool{"deno", t.Deno, "npm ci, in bench/"}
+	deno := tool{"deno", t.Deno, "npm ci, in bench/; on arm64: npm install --no-save @deno/linux-arm64-glibc"}
 	node := tool{"node", t.Node, "apt install nodejs   (or: dnf install nodejs)"}
 	workerd := tool{"workerd", t.Workerd, "npm ci, in bench/"}
 	nginx := tool{"nginx", t.Nginx, "apt install nginx-light   (or: dnf install nginx)"}
