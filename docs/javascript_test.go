@@ -244,3 +244,47 @@ func TestHandlersAnswer(t *testing.T) {
 		}
 	}
 }
+
+// The deviations are as the document tells them: one that is mended leaves the list.
+func TestDeviations(t *testing.T) {
+	got := make(map[string]any)
+	ask(t, `
+let called = 0;
+const registry = new FinalizationRegistry(() => called++);
+for (let i = 0; i < 1000; i++) registry.register({}, i);
+const attempt = (f) => {
+  try { return f(); } catch (error) { return error.name; }
+};
+export default {
+  async fetch() {
+    // Enough that is thrown away for collections of all of the heap.
+    for (let i = 0; i < 20; i++) {
+      const text = "x".repeat(1 << 20) + i;
+      await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    }
+    return Response.json({
+      finalized: called,
+      generator: JSON.stringify(structuredClone((function* () {})())),
+      imported: await (async () => import("./" + ["no.js"][0]))().then(() => "it loads", () => "it fails"),
+      url: import.meta.url,
+      evaluated: attempt(() => new Function("return eval('1 + 1')")()),
+      status: attempt(() => new Response(null, { status: 101 })),
+      data: await fetch("data:,x").catch((error) => error.name),
+    });
+  },
+};
+`, &got)
+	for name, want := range map[string]any{
+		"finalized": 0.0,
+		"generator": "{}",
+		"imported":  "it fails",
+		"url":       "file:///index.js",
+		"evaluated": 2.0,
+		"status":    "RangeError",
+		"data":      "TypeError",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, and the document says %v", name, got[name], want)
+		}
+	}
+}
