@@ -119,6 +119,18 @@ func (b *bench) write(archive string) {
 	}
 }
 
+// replace puts a new file in the place of another in one step, as one should.
+func (b *bench) replace(name, text string) {
+	b.t.Helper()
+	path := filepath.Join(b.dir, name)
+	if err := os.WriteFile(path+".tmp", []byte(text), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // text is a body in which DIR stands for the bench's folder.
 func (b *bench) text(s string) string { return strings.ReplaceAll(s, "DIR", b.dir) }
 
