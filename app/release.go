@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -75,7 +76,7 @@ func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
 	r := &release{app: a, cfg: cfg}
 	r.workers.Store(&[]*worker{})
 	if cfg.Assets != "" {
-		s, err := assets.New(cfg.Assets, assets.Options{NotFound: cfg.NotFound})
+		s, err := assets.New(cfg.Assets, assets.Options{NotFound: cfg.NotFound, Ignore: notAssets(cfg)})
 		if err != nil {
 			return nil, err
 		}
@@ -95,6 +96,20 @@ func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// notAssets are the files that make the app what it is, where they lie among its
+// assets: no visitor gets those.
+func notAssets(cfg config.App) []string {
+	var lines []string
+	if entry, err := filepath.Rel(cfg.Assets, cfg.Entry); cfg.Entry != "" && err == nil && filepath.IsLocal(entry) {
+		escape := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+		lines = append(lines, "/"+escape.Replace(entry))
+	}
+	if filepath.Clean(cfg.Assets) == filepath.Clean(cfg.Root) {
+		lines = append(lines, "/package.json", "/package-lock.json", "/wrangler.*", "node_modules/")
+	}
+	return lines
 }
 
 // environment is what the app gets as env, as JSON.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path"
@@ -32,14 +33,18 @@ const (
 // Options says how a folder is served.
 type Options struct {
 	NotFound string // one of the constants above; "" is NotFoundNone
+	// Ignore are lines as in the folder's .assetsignore, which can't take them back.
+	Ignore []string
 }
 
 // Server serves the files of one folder. It notices every change below it,
-// and that another folder has taken its place. Its methods may be called from
+// but for that of .assetsignore, and that another folder has taken its place.
+// Its methods may be called from
 // any goroutine.
 type Server struct {
 	dir      string
 	notFound string
+	ignore   []rule
 	now      func() time.Time
 
 	folder  atomic.Pointer[folder]
@@ -60,7 +65,7 @@ func New(dir string, o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot serve assets: unknown not-found handling %q; it is one of %q, %q and %q",
 			o.NotFound, NotFoundNone, NotFoundPage, NotFoundApp)
 	}
-	s := &Server{dir: dir, notFound: o.NotFound, now: time.Now}
+	s := &Server{dir: dir, notFound: o.NotFound, ignore: parseRules(o.Ignore), now: time.Now}
 	if _, err := s.current(); err != nil {
 		return nil, fmt.Errorf("cannot serve assets: %w", err)
 	}
@@ -96,6 +101,9 @@ func (s *Server) current() (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.ignore, err = f.readRules(); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	if old := s.folder.Swap(f); old != nil {
 		old.close() // it was only read: there is nothing to lose
 	}
@@ -109,6 +117,9 @@ func (s *Server) open(name string) (*file, error) {
 		d, err := s.current()
 		if err != nil {
 			return nil, err
+		}
+		if ignores(d.ignore, name) || ignores(s.ignore, name) {
+			return nil, fs.ErrNotExist
 		}
 		f, err := d.open(name)
 		if now := s.folder.Load(); errors.Is(err, os.ErrClosed) && now != nil && now != d {

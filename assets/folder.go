@@ -16,6 +16,7 @@ type folder struct {
 	dev, ino uint64
 	dir      *os.File // nil where root is used
 	conn     syscall.RawConn
+	ignore   []rule   // of .assetsignore
 	root     *os.Root // where the kernel has no openat2 or a sandbox forbids it
 }
 
