@@ -269,6 +269,7 @@ export default {
       url: import.meta.url,
       evaluated: attempt(() => new Function("return eval('1 + 1')")()),
       status: attempt(() => new Response(null, { status: 101 })),
+      wait: attempt(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(8)), 0, 0, 1)),
       data: await fetch("data:,x").catch((error) => error.name),
     });
   },
@@ -281,6 +282,7 @@ export default {
 		"url":       "file:///index.js",
 		"evaluated": 2.0,
 		"status":    "RangeError",
+		"wait":      "TypeError",
 		"data":      "TypeError",
 	} {
 		if got[name] != want {
