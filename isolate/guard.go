@@ -91,6 +91,8 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) {
 	}
 	if !w.ended.IsZero() {
 		if now.Sub(w.ended) > abandonAfter {
+			// It burns its core for as long as the process lives: only when nobody wants it.
+			_ = unix.SchedSetAttr(run.thread, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
 			s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame}, run.begun)
 		}
 		return
@@ -125,13 +127,7 @@ func (i *Isolate) isLoading() bool {
 // and its memory are lost.
 func (s *Scheduler) abandon(i *Isolate, l Loss, begun int) {
 	s.mu.Lock()
-	if t, ok := s.active[i]; ok {
-		delete(s.active, i)
-		if !t.lent {
-			s.free++
-		}
-		s.grant()
-	}
+	s.end(i)
 	s.mu.Unlock()
 	// Its heap may have grown to twice the limit, and stays.
 	s.charge(i, 2*i.opts.Memory)

@@ -1,6 +1,7 @@
 package isolate
 
 import (
+	"runtime"
 	"time"
 )
 
@@ -58,7 +59,8 @@ func (i *Isolate) run() {
 				}
 			}
 			i.opts.Scheduler.release(i)
-			if i.isLost() { // abandoned, and came back after all
+			if i.isLost() { // evicted; or abandoned, and came back after all
+				runtime.LockOSThread() // for good: the guard may have spoilt the thread's priority
 				i.disposeOnce()
 				return
 			}

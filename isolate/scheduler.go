@@ -1,20 +1,26 @@
 package isolate
 
 import (
+	"math"
 	"runtime"
+	"slices"
 	"sync"
+	"time"
 )
 
 // Scheduler shares the machine's cores among the isolates of a process, and guards
-// them while they run. There is one a process. Apps that wait get their turns one
-// after the other, however many isolates each has: a busy app can't starve a quiet one.
+// them while they run. There is one a process. Of the apps that wait, the one that has
+// run least of late is next, however many isolates each has: a busy app can't starve a
+// quiet one, nor can a hundred.
 type Scheduler struct {
 	// mu guards the fields below; it is never held across a wait.
 	mu      sync.Mutex
 	free    int                  // turns nobody has
 	active  map[*Isolate]*turn   // isolates whose JavaScript runs now
 	waiting map[string][]*waiter // by app, oldest first
-	order   []string             // apps that wait, in the order of their turns
+	order   []string             // apps that wait, in the order in which they came
+	used    map[string]usage     // by app
+	lent    int                  // turns made for those that run long
 	all     map[*Isolate]int64   // what each takes of the budget, in bytes
 	// reserved is the sum of that; refused counts isolates that were not admitted.
 	reserved, maxReserved int64
@@ -25,9 +31,32 @@ type Scheduler struct {
 	done chan struct{}
 }
 
-// turn is the right to run. Of a long one the guard has made another turn meanwhile,
-// so that it isn't given back.
-type turn struct{ lent bool }
+// turn is the right to run. While one is long, the guard makes others for those that
+// wait: they are given up when it ends.
+type turn struct {
+	lent  int
+	began time.Time
+}
+
+// usage is for how long an app has run of late: what it ran fades, by half each fade.
+type usage struct {
+	ran time.Duration
+	at  time.Time
+}
+
+const (
+	fade = time.Second
+	// maxLent is how many turns are lent at once, a core; to apps that have run much less
+	// than who holds them up, maxLentLight.
+	maxLent, maxLentLight = 2, 16
+)
+
+func (u usage) now(now time.Time) time.Duration {
+	if u.ran == 0 {
+		return 0
+	}
+	return time.Duration(float64(u.ran) * math.Exp2(-float64(now.Sub(u.at))/float64(fade)))
+}
 
 type waiter struct {
 	isolate *Isolate
@@ -82,7 +111,7 @@ func (s *Scheduler) acquire(i *Isolate) {
 
 // start notes that i runs; the lock is held.
 func (s *Scheduler) start(i *Isolate) {
-	s.active[i] = &turn{}
+	s.active[i] = &turn{began: time.Now()}
 	if len(s.active) == 1 {
 		select {
 		case s.wake <- struct{}{}:
@@ -95,24 +124,45 @@ func (s *Scheduler) start(i *Isolate) {
 func (s *Scheduler) release(i *Isolate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.end(i)
+}
+
+// end takes i's turn back, and what was lent for it; the lock is held. The guard may
+// have done it before.
+func (s *Scheduler) end(i *Isolate) {
 	t, ok := s.active[i]
 	if !ok {
-		return // the guard has given it away
+		return
 	}
 	delete(s.active, i)
-	if !t.lent {
-		s.free++
+	now := time.Now()
+	if s.used == nil {
+		s.used = make(map[string]usage)
 	}
+	s.used[i.opts.App] = usage{s.used[i.opts.App].now(now) + now.Sub(t.began), now}
+	s.lent -= t.lent
+	s.free += 1 - t.lent // below zero: the next ones that end pay for it
 	s.grant()
+}
+
+// next is which of the apps that wait has run least of late; the lock is held.
+func (s *Scheduler) next(now time.Time) (at int, ran time.Duration) {
+	for n, app := range s.order {
+		if r := s.used[app].now(now); n == 0 || r < ran {
+			at, ran = n, r
+		}
+	}
+	return at, ran
 }
 
 // grant hands free turns to those that wait; the lock is held.
 func (s *Scheduler) grant() {
 	for s.free > 0 && len(s.order) > 0 {
-		app := s.order[0]
+		at, _ := s.next(time.Now())
+		app := s.order[at]
 		queue := s.waiting[app]
 		w := queue[0]
-		s.order = s.order[1:]
+		s.order = slices.Delete(s.order, at, at+1)
 		if len(queue) > 1 {
 			s.waiting[app] = queue[1:]
 			s.order = append(s.order, app)
@@ -126,12 +176,23 @@ func (s *Scheduler) grant() {
 }
 
 // lend makes another turn where i has run for long while others wait: the kernel then
-// shares the core between the two. It is given up when i's run ends.
+// shares the core between the two. It is given up when i's run ends. More than a few
+// would leave nothing to anyone: beyond those only an app that has run much less than
+// i's has one.
 func (s *Scheduler) lend(i *Isolate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t, ok := s.active[i]; ok && !t.lent && len(s.order) > 0 {
-		t.lent = true
+	t, ok := s.active[i]
+	if !ok || len(s.order) == 0 {
+		return
+	}
+	now := time.Now()
+	_, ran := s.next(now)
+	light := 2*ran < s.used[i.opts.App].now(now)+now.Sub(t.began)
+	cores := runtime.GOMAXPROCS(0)
+	if s.lent < maxLent*cores && t.lent == 0 || light && s.lent < maxLentLight*cores {
+		t.lent++
+		s.lent++
 		s.free++
 		s.grant()
 	}
