@@ -92,7 +92,7 @@ func serve(t *testing.T, hostile ...string) *server {
 	defer out.Close()
 	cmd := exec.Command(program, "serve", "--config", path)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+dir, "GOTRACEBACK=crash")
+	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+dir)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -210,11 +210,26 @@ func (s *server) tail() string {
 		if len(line) > 300 {
 			line = line[:300] + "…\n"
 		}
-		if lines = append(lines, line); len(lines) > 60 {
+		if lines = append(lines, line); len(lines) <= 60 {
+			continue
+		}
+		if !crashed(lines[0]) {
 			lines = lines[1:]
+		} else if len(lines) > 150 {
+			break // how it ended is where it began to
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// crashed reports whether a line begins what Go or V8 print at the end of a process.
+func crashed(line string) bool {
+	for _, start := range []string{"panic:", "fatal error:", "SIG", "#", "runtime:", "terminate called"} {
+		if strings.HasPrefix(line, start) {
+			return true
+		}
+	}
+	return false
 }
 
 // until waits until try succeeds.
