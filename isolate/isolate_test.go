@@ -31,7 +31,6 @@ const prelude = `(native) => {
 }`
 
 type harness struct {
-	t         *testing.T
 	scheduler *Scheduler
 	snapshot  *Snapshot
 	answers   chan string

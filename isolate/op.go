@@ -53,8 +53,6 @@ const (
 	tagLatin1 // uint32 length, one byte a code unit
 	tagUTF8   // uint32 length, UTF-8
 	tagBytes  // uint32 length, bytes
-
-	headerSize = 12
 )
 
 // Arg is one argument of a message to JavaScript. It holds no copy: what it was made

@@ -1,0 +1,96 @@
+package isolate
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestTurns: apps get their turns one after the other, however many isolates wait.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), used: map[string]usage{}}
+		holder := &Isolate{opts: Options{App: "holder"}}
+		s.acquire(holder)
+		var order []string
+		for _, app := range []string{"busy", "busy", "busy", "quiet", "other"} {
+			i := &Isolate{opts: Options{App: app}}
+			go func() {
+				s.acquire(i)
+				order = append(order, app) // one at a time: there is one turn
+				time.Sleep(time.Millisecond)
+				s.release(i)
+			}()
+			synctest.Wait()
+		}
+		s.release(holder)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := []string{"busy", "quiet", "other", "busy", "busy"}; !slices.Equal(order, want) {
+			t.Errorf("turns: %q, want %q", order, want)
+		}
+		if s.free != 1 || len(s.active) != 0 {
+			t.Errorf("%d free, %d active", s.free, len(s.active))
+		}
+	})
+}
+
+// TestLend: a long run lends its turn to those that wait, once, and gives nothing back.
+func TestLend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), used: map[string]usage{}}
+		long, short := &Isolate{opts: Options{App: "long"}}, &Isolate{opts: Options{App: "short"}}
+		s.acquire(long)
+		s.lend(long) // nobody waits
+		if s.free != 0 {
+			t.Fatal("a turn was lent to nobody")
+		}
+		ran := make(chan struct{})
+		go func() { s.acquire(short); close(ran) }()
+		synctest.Wait()
+		s.lend(long)
+		s.lend(long)
+		<-ran
+		s.release(long)
+		if s.free != 0 {
+			t.Error("the lent turn came back while it is in use")
+		}
+		s.release(short)
+		if s.free != 1 {
+			t.Errorf("%d turns, want 1", s.free)
+		}
+	})
+}
+
+// TestTimers: what is due comes in the order of its time, and what was cleared doesn't.
+func TestTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var timers timers
+		var rang []uint32
+		ring := make(chan struct{}, 10)
+		timers.init(func() { ring <- struct{}{} })
+		defer timers.stop()
+		start := time.Now()
+		timers.set(1, start.Add(30*time.Millisecond))
+		timers.set(2, start.Add(10*time.Millisecond))
+		timers.set(3, start.Add(10*time.Millisecond))
+		timers.set(4, start.Add(20*time.Millisecond))
+		timers.clear(4)
+		for range 2 {
+			<-ring
+			timers.expired(time.Now(), func(id uint32) { rang = append(rang, id) })
+		}
+		// The clock may ring once more for what was cleared.
+		for len(rang) < 3 {
+			<-ring
+			timers.expired(time.Now(), func(id uint32) { rang = append(rang, id) })
+		}
+		if want := []uint32{2, 3, 1}; !slices.Equal(rang, want) {
+			t.Errorf("got %d, want %d", rang, want)
+		}
+		if took := time.Since(start); took != 30*time.Millisecond {
+			t.Errorf("the last rang after %s", took)
+		}
+	})
+}
