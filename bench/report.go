@@ -117,11 +117,12 @@ func (r *row) table(w io.Writer) {
 		fmt.Fprintln(w, "Nothing was measured.")
 		return
 	}
+	alone := len(r.values) == 1
 	head, line := "|  |", "|---|"
 	for i, m := range columns {
 		head += " " + r.heading(m) + " |"
 		line += "---:|"
-		if i == 0 {
+		if i == 0 && !alone {
 			head += " NANO ÷ it |"
 			line += "---:|"
 		}
@@ -134,7 +135,7 @@ func (r *row) table(w io.Writer) {
 		fmt.Fprintf(w, "| %s |", k)
 		for i, m := range columns {
 			fmt.Fprintf(w, " %s |", number(median(r.of(k, m))))
-			if i > 0 {
+			if i > 0 || alone {
 				continue
 			}
 			if c, ok := compare(r.of(stack.Nano, m), r.of(k, m)); ok && k != stack.Nano {

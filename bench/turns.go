@@ -129,9 +129,11 @@ func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans 
 		if row.rate == 0 {
 			slowest := math.Inf(1)
 			for _, s := range stacks {
-				slowest = min(slowest, median(row.of(s.Kind, throughput)))
+				if rate := median(row.of(s.Kind, throughput)); rate > 0 {
+					slowest = min(slowest, rate)
+				}
 			}
-			row.rate = round2(slowest / 2)
+			row.rate = round2(min(max(slowest/2, 1), 1e6))
 		}
 		for range l.size.rounds {
 			for i, s := range stacks {
