@@ -9,6 +9,12 @@
 
 using namespace v8;
 
+// Of V8's own logging.h, which is in the library but not among its headers: what V8
+// calls on a failed check, just before it ends the process.
+namespace v8::base {
+void SetPrintStackTrace(void (*print)());
+}
+
 // In guard.go: notes that the isolate with this id is lost, and never returns.
 extern "C" void nanoPark(unsigned long id, char* why);
 
@@ -34,6 +40,10 @@ void OnOOM(const char* location, const OOMDetails& details) {
   nano_cell* c = iso ? Cell(iso) : nullptr;
   nanoPark(c ? c->id : 0, const_cast<char*>(location ? location : "out of memory"));
 }
+
+// V8 ends the process for an array that is too long, too ("invalid size error"): no
+// other hook tells of that.
+void OnFatal() { OnOOM("failed check", OOMDetails()); }
 
 void Measure(Isolate* iso, void* data) {
   auto c = static_cast<nano_cell*>(data);
@@ -109,7 +119,10 @@ void nano_cell::Terminate(int reason) {
   iso->TerminateExecution();
 }
 
-void GuardProcess() { V8::SetFatalMemoryErrorCallback(OnOOM); }
+void GuardProcess() {
+  V8::SetFatalMemoryErrorCallback(OnOOM);
+  base::SetPrintStackTrace(OnFatal);
+}
 
 void GuardIsolate(nano_cell* c) {
   c->iso->SetOOMErrorHandler(OnOOM);
