@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/nano-runtime/nano/bench/stack"
 )
@@ -16,6 +17,9 @@ const (
 	plotTop   = 96
 	lane      = 9
 	bandGap   = 12
+	minLanes  = 3
+
+	labelLength = 36 // characters of a line left of the lanes
 )
 
 func colour(k stack.Kind) string {
@@ -44,6 +48,19 @@ type dot struct {
 	ratio
 }
 
+// wrap breaks a text into lines of at most so many characters, where it can.
+func wrap(text string, length int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if n := len(lines); n > 0 && len(lines[n-1])+1+len(word) <= length {
+			lines[n-1] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
 // drawPlot draws, as SVG, NANO's throughput divided by that of each other stack:
 // a dot for the median, a line for the middle half, on a logarithmic scale.
 func drawPlot(w io.Writer, rows []*row) {
@@ -70,7 +87,7 @@ func drawPlot(w io.Writer, rows []*row) {
 	}
 	height := plotTop + 40
 	for _, dots := range bands {
-		height += len(dots)*lane + bandGap
+		height += max(len(dots), minLanes)*lane + bandGap
 	}
 	bottom := height - 40
 
@@ -93,14 +110,20 @@ func drawPlot(w io.Writer, rows []*row) {
 	}
 	y := plotTop
 	for i, dots := range bands {
-		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-size="11">%s</text>`+"\n", plotLeft-10, y+len(dots)*lane/2+4, titles[i])
+		lines := wrap(titles[i], labelLength)
+		height := max(len(dots), minLanes) * lane
+		for j, line := range lines {
+			fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" font-size="11">%s</text>`+"\n", plotLeft-10, y+height/2+4+14*j-7*(len(lines)-1), line)
+		}
+		bottom := y + height
+		y += (height - len(dots)*lane) / 2
 		for _, d := range dots {
 			middle := y + lane/2
 			fmt.Fprintf(w, `<g fill="%s" stroke="%s"><title>%s: %s</title><line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke-width="2"/><circle cx="%.1f" cy="%d" r="3"/></g>`+"\n",
 				colour(d.kind), colour(d.kind), d.kind, d.ratio, x(d.low), x(d.high), middle, middle, x(d.median), middle)
 			y += lane
 		}
-		y += bandGap
+		y = bottom + bandGap
 		fmt.Fprintf(w, `<line x1="16" x2="%d" y1="%d" y2="%d" stroke="#eee"/>`+"\n", plotRight, y-bandGap/2, y-bandGap/2)
 	}
 	fmt.Fprintln(w, "</svg>")
