@@ -166,7 +166,7 @@ func (a *App) lost(l isolate.Loss, requestID string) {
 
 func lossLimit(l isolate.Loss) limit {
 	switch l.Cause {
-	case isolate.LostMemory, isolate.LostParked:
+	case isolate.LostMemory, isolate.LostParked, isolate.LostEvicted:
 		return limitMemory
 	}
 	return limitCPU

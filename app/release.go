@@ -179,6 +179,7 @@ func (r *release) start() chan struct{} {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), loadTimeout,
 			fmt.Errorf("top-level await took longer than %s", loadTimeout))
 		defer cancel()
+		r.app.set.makeRoom()
 		w, err := newWorker(ctx, r)
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -70,6 +70,7 @@ type Set struct {
 	retiring  sync.WaitGroup
 
 	changing sync.Mutex // held while Apply changes things
+	making   sync.Mutex // held while makeRoom takes isolates away
 }
 
 // NewSet starts V8 and its guard; there are no apps yet.
@@ -82,6 +83,7 @@ func NewSet(opts Options) (*Set, error) {
 	s.buffers.New = func() any { return new([readSize]byte) }
 	s.apps.Store(&map[string]*App{})
 	go s.sweep()
+	go s.keepRoom()
 	return s, nil
 }
 
