@@ -146,12 +146,12 @@ func TestWatchdog(t *testing.T) {
 	eachSuite(t, func(t *testing.T, suite string) {
 		m := boot(t, suite)
 		m.installNano()
+		m.curl("http://127.0.0.1/")
 		if usec := m.property("nano.service", "WatchdogUSec"); usec != "30s" {
 			t.Errorf("WatchdogUSec is %s", usec)
 		}
 		m.write("/etc/systemd/system/nano.service.d/soon.conf", "[Service]\nWatchdogSec=2s\n")
-		m.run("systemctl daemon-reload")
-		m.curl("http://127.0.0.1/")
+		m.run("systemctl daemon-reload && systemctl restart nano.service")
 		before := m.property("nano.service", "MainPID")
 		m.run("kill -STOP " + before)
 		m.waitForOther("nano.service", before)
