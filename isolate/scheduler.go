@@ -48,7 +48,7 @@ const (
 	fade = time.Second
 	// maxLent is how many turns are lent at once, a core; to apps that have run much less
 	// than who holds them up, maxLentLight.
-	maxLent, maxLentLight = 2, 16
+	maxLent, maxLentLight = 1, 5
 )
 
 func (u usage) now(now time.Time) time.Duration {
@@ -188,7 +188,7 @@ func (s *Scheduler) lend(i *Isolate) {
 	}
 	now := time.Now()
 	_, ran := s.next(now)
-	light := 2*ran < s.used[i.opts.App].now(now)+now.Sub(t.began)
+	light := 8*ran < s.used[i.opts.App].now(now)+now.Sub(t.began)
 	cores := runtime.GOMAXPROCS(0)
 	if s.lent < maxLent*cores && t.lent == 0 || light && s.lent < maxLentLight*cores {
 		t.lent++
