@@ -4,4 +4,4 @@ CHAOS_TIME ?= 2m
 
 .PHONY: chaos
 chaos: generate ## every hostile app, each alone and all at once for CHAOS_TIME
-	$(GO) test -count 1 -timeout 40m -v ./chaos -each -all $(CHAOS_TIME)
+	$(GO) test -count 1 -timeout 40m -tags chaos -v ./chaos -each -all $(CHAOS_TIME)

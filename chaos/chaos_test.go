@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
 
 var (
 	eachFlag = flag.Bool("each", false, "set every hostile app on a daemon of its own, not just a few")
-	allFlag  = flag.Duration("all", 5*time.Second, "for how long all hostile apps run at once")
 	hitFlag  = flag.Duration("hit", 1200*time.Millisecond, "for how long each hostile app is asked for something")
 )
 
@@ -97,43 +95,4 @@ func (s *server) recovered(before shape) (now shape) {
 		return nil
 	})
 	return now
-}
-
-// TestAll sets all hostile apps on one daemon at once, and has it reloaded meanwhile.
-func TestAll(t *testing.T) {
-	names := hostile(t)
-	s := serve(t, names...)
-	l := good(s)
-	before, err := s.shape()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), *allFlag)
-	defer cancel()
-	all := make([]outcomes, len(names))
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { all[i].hit(ctx, s, name, 1) })
-	}
-	reloads := 0
-	for tick := time.NewTicker(*allFlag / 4); ctx.Err() == nil; {
-		select {
-		case <-tick.C:
-			s.reload()
-			reloads++
-		case <-ctx.Done():
-			tick.Stop()
-		}
-	}
-	wg.Wait()
-	n, p99 := l.end(t)
-	after, err := s.shape()
-	if err != nil {
-		t.Fatalf("at the end no generation answers: %v\n%s", err, s.tail())
-	}
-	for i := range all {
-		all[i].check(t)
-		t.Logf("%-28s %s", names[i], &all[i])
-	}
-	t.Logf("good: %d requests, p99 %s; %d reloads; healed %v; %d MiB more; %d threads lost", n, p99, reloads, after.pid != before.pid, (after.resident-before.resident)>>20, after.lost)
 }
