@@ -89,7 +89,7 @@ func (c *Controller) settle(o *Outcome) {
 		if a := c.set.App(name); a != nil && kind != EventFailed {
 			v := a.Info().Version
 			e.Version = v.Number
-			attrs = append(attrs, slog.Int("version", v.Number), slog.String("hash", v.Hash))
+			attrs = append(attrs, slog.Int("app_version", v.Number), slog.String("hash", v.Hash))
 		}
 		c.events.publish(e)
 		if text != "" {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -80,6 +81,7 @@ type Daemon struct {
 	stop     chan struct{} // closed by the first signal to stop
 	kill     chan struct{} // closed by the second
 	draining chan struct{} // closed when the drain begins
+	closed   chan struct{} // closed when no public connection is accepted any more
 
 	serving atomic.Pointer[serving] // set when it begins
 }
@@ -98,6 +100,7 @@ func New(opts Options) (*Daemon, error) {
 		stop:     make(chan struct{}),
 		kill:     make(chan struct{}),
 		draining: make(chan struct{}),
+		closed:   make(chan struct{}),
 	}
 	signal.Notify(d.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	var err error
@@ -146,6 +149,10 @@ func (d *Daemon) Single() bool { return d.opts.Single }
 // Draining is closed when the process begins to drain: whoever streams without end,
 // such as to those who follow a log, should come to one.
 func (d *Daemon) Draining() <-chan struct{} { return d.draining }
+
+// Closed is closed when this process accepts no public connections any more: whoever
+// connects from then on comes to the generation that has taken over.
+func (d *Daemon) Closed() <-chan struct{} { return d.closed }
 
 // Upgrade starts a new generation: the program on disk, with the configuration on disk.
 // It returns when that one has taken over, and this process drains, or with the reason
@@ -277,9 +284,14 @@ func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
 }
 
 func (s *serving) begin(ctx context.Context) {
+	var accepting sync.WaitGroup
 	for _, ln := range s.socks.public {
-		go s.serve(ln, s.front.Serve)
+		accepting.Go(func() { s.serve(ln, s.front.Serve) })
 	}
+	go func() {
+		accepting.Wait()
+		close(s.d.closed)
+	}()
 	for _, ln := range s.socks.admin {
 		go s.serve(ln, s.admin.Serve)
 	}

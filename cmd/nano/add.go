@@ -104,6 +104,14 @@ func readApp(c *cli.Context) (name string, body []byte, err error) {
 		if name == "" {
 			name = given
 		}
+		root, _ := app["root"].(string)
+		if root != "" && !filepath.IsAbs(root) {
+			// From the folder of the file, as in the files of the configuration.
+			if app["root"], err = filepath.Abs(filepath.Join(filepath.Dir(file), root)); err != nil {
+				return "", nil, err
+			}
+			sent = nil
+		}
 		if given != "" && sent != nil && !setByFlags(c) {
 			return name, sent, nil
 		}

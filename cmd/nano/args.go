@@ -60,17 +60,16 @@ func flagsFirst(app *cli.App, args []string) []string {
 }
 
 // neverRun keeps a command line that is being completed from being run: behind "--" the
-// library takes its own sign for an argument.
+// library takes its own sign for an argument. It also stumbles over a flag of which only
+// the beginning is there; what that may be it looks up in os.Args.
 func neverRun(args []string) []string {
 	n := len(args) - 1
-	if args[n] != completing || !slices.Contains(args, "--") {
+	if args[n] != completing {
 		return args
 	}
-	args = slices.Clone(args)
-	for i, arg := range args {
-		if arg == "--" {
-			args[i] = "-"
-		}
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--" })
+	if n = len(args) - 1; n > 1 && strings.HasPrefix(args[n-1], "-") {
+		args = slices.Delete(args, n-1, n)
 	}
 	return args
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,12 +21,10 @@ import (
 
 const defaultSocket = "/run/nano/admin.sock"
 
-// socketFlag names the daemon. It may stand before the verb or after it.
+// socketFlag names the daemon. It may stand before the verb or after it; the variable is
+// read where neither is.
 func socketFlag() cli.Flag {
-	return &cli.StringFlag{
-		Name: "socket", EnvVars: []string{"NANO_SOCKET"}, DefaultText: defaultSocket,
-		Usage: "the daemon's admin `SOCKET`",
-	}
+	return &cli.StringFlag{Name: "socket", DefaultText: "$NANO_SOCKET or " + defaultSocket, Usage: "the daemon's admin `SOCKET`"}
 }
 
 func jsonFlag() cli.Flag {
@@ -38,7 +37,7 @@ func socketPath(c *cli.Context) string {
 			return up.String("socket")
 		}
 	}
-	return defaultSocket
+	return cmp.Or(os.Getenv("NANO_SOCKET"), defaultSocket)
 }
 
 func client(c *cli.Context) *admin.Client { return admin.NewClient(socketPath(c)) }

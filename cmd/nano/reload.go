@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,7 +25,7 @@ func reloadCommand() *cli.Command {
 			}
 			o, err := client(c).Reload(c.Context)
 			if err != nil {
-				return explain(fmt.Errorf("cannot reload: %w", err))
+				return notReloaded(explain(err))
 			}
 			if c.Bool("json") {
 				return printJSON(c.App.Writer, o)
@@ -32,6 +33,18 @@ func reloadCommand() *cli.Command {
 			return printChanges(c.App.Writer, o)
 		},
 	}
+}
+
+// notReloaded says of an error that the old state serves on, if there is a daemon.
+func notReloaded(err error) error {
+	var f *failure
+	if errors.As(err, &f) && f.code == exitNoDaemon {
+		return err
+	}
+	if f != nil {
+		return &failure{fmt.Errorf("cannot reload, and nothing has changed: %w", f.err), f.hint, f.code}
+	}
+	return fmt.Errorf("cannot reload: %w", err)
 }
 
 // printChanges says what an outcome is, a line for each kind of change.

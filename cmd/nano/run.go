@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,6 +40,9 @@ func runCommand() *cli.Command {
 }
 
 func runOne(ctx context.Context, path, listen string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("cannot run %s: %w", path, errors.Unwrap(err))
+	}
 	j, err := journal.New(journal.Options{Mode: journal.Auto, Version: version})
 	if err != nil {
 		return err

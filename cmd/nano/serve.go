@@ -158,7 +158,11 @@ func (s *server) reload(ctx context.Context, by string) (*control.Outcome, error
 	if s.daemon.Single() {
 		return s.control.Reload(ctx, by)
 	}
-	return s.control.Upgrade(ctx, by, s.daemon.Upgrade)
+	o, err := s.control.Upgrade(ctx, by, s.daemon.Upgrade)
+	if err == nil {
+		<-s.daemon.Closed() // who was told that it is done expects no old answer
+	}
+	return o, err
 }
 
 // showStatus tells systemd how the apps are. Until it serves, a process has no say.
