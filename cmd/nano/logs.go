@@ -36,8 +36,13 @@ func logsCommand() *cli.Command {
 			defer cancel()
 			q := admin.LogQuery{Follow: c.Bool("follow"), Level: strings.ToLower(c.String("level")), Lines: c.Int("lines")}
 			enc := json.NewEncoder(c.App.Writer)
+			var last time.Time
 			for {
 				err := client(c).Logs(ctx, c.Args().First(), q, func(l journal.Line) error {
+					if !l.Time.After(last) {
+						return nil
+					}
+					last = l.Time
 					if c.Bool("json") {
 						return enc.Encode(l)
 					}
@@ -54,7 +59,10 @@ func logsCommand() *cli.Command {
 				if !q.Follow {
 					return nil
 				}
-				q.Lines = 0 // the daemon was replaced: the next one knows only what is new
+				// The daemon is being replaced: all that the next one has is new. What comes
+				// from the old one once more is left out by its time.
+				q.Lines = 1000
+				time.Sleep(100 * time.Millisecond)
 			}
 		},
 	}
