@@ -57,7 +57,7 @@ func (endless) Read(p []byte) (int, error) {
 func TestGigabyte(t *testing.T) {
 	const gigabyte, room = 1 << 30, 64 << 20
 	stream := &http.Client{Transport: client.Transport}
-	h := start(t, one(`limits = { body = "2GiB", cpu = "1s" }`, `
+	h := start(t, one(`limits = { body = "2GiB", cpu = "1s", timeout = "10m" }`, `
 export default {
   async fetch(request) {
     switch (new URL(request.url).pathname) {

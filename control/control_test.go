@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,9 +256,11 @@ root = "../../broken"
 func TestUpgrade(t *testing.T) {
 	old := begin(t, files)
 	old.write("-- one/index.js --\nexport default { fetch: () => new Response(\"one 2\") }\n")
+	var serving sync.WaitGroup
+	defer serving.Wait()
 	o, err := old.c.Upgrade(t.Context(), "api uid=7", func(context.Context) error {
 		next := old.again(true)
-		go next.c.Serving() // which may be after the older process has heard of it
+		serving.Go(next.c.Serving) // which may be after the older process has heard of it
 		return nil
 	})
 	if err != nil {
