@@ -146,13 +146,15 @@ func (c *Controller) Serving() {
 	c.watchFiles()
 }
 
-// Close ends the watching of files, and all subscriptions.
+// Close ends the watching of files, and all subscriptions, when the change under way is
+// through.
 func (c *Controller) Close() {
 	c.closing.Do(func() {
 		close(c.stop)
 		c.watching.Wait()
 		c.events.close()
-		c.state.unlock() // which is still held where Serving was never called
+		c.turn <- struct{}{} // for good
+		c.state.unlock()     // which is still held where Serving was never called
 	})
 }
 
