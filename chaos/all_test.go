@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -49,4 +50,11 @@ func TestAll(t *testing.T) {
 		t.Logf("%-28s %s", names[i], &all[i])
 	}
 	t.Logf("good: %d requests, p99 %s; %d reloads; healed %v; %d MiB more; %d threads lost", n, p99, reloads, after.pid != before.pid, (after.resident-before.resident)>>20, after.lost)
+}
+
+// reload asks for a new generation.
+func (s *server) reload() {
+	if st, err := s.status(); err == nil {
+		s.signal(st.PID, syscall.SIGHUP)
+	}
 }

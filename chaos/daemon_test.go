@@ -128,13 +128,6 @@ func (s *server) signal(pid int, sig syscall.Signal) {
 	}
 }
 
-// reload asks for a new generation.
-func (s *server) reload() {
-	if st, err := s.status(); err == nil {
-		s.signal(st.PID, syscall.SIGHUP)
-	}
-}
-
 // alive reports whether a process runs, and reaps it where it was an orphan's.
 func alive(pid int) bool {
 	var w syscall.WaitStatus
