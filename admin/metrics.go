@@ -21,6 +21,7 @@ type metrics struct {
 	isolates, heap, reserved, external, cpu                     *prometheus.Desc
 	limits, exceptions, coldStarts, coldTime, lost, state, info *prometheus.Desc
 	reloads, lastReload, build, connections, refused            *prometheus.Desc
+	budget, budgetMax, noRoom                                   *prometheus.Desc
 }
 
 func newMetrics(o Options) http.Handler {
@@ -51,6 +52,9 @@ func newMetrics(o Options) http.Handler {
 		lastReload:  desc("last_reload_timestamp_seconds", "When the last of them was."),
 		build:       desc("build_info", "1, with what the program is made of.", "version", "v8", "go"),
 		connections: desc("connections", "Open connections of clients."),
+		budget:      desc("heap_budget_used_bytes", "Bytes that V8 heaps take of the budget that all apps share."),
+		budgetMax:   desc("heap_budget_bytes", "That budget."),
+		noRoom:      desc("isolates_refused_total", "Isolates that there was no room for in the budget."),
 		refused:     desc("refused_requests_total", "What could not be read as a request."),
 	}
 	registry := prometheus.NewRegistry()
@@ -78,6 +82,10 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	counter(m.reloads, float64(failed), "failure")
 	gauge(m.lastReload, float64(m.Control.Last().At.UnixMilli())/1000)
 	gauge(m.build, 1, m.Version, isolate.V8Version(), runtime.Version())
+	b := m.Set.Budget()
+	gauge(m.budget, float64(b.Reserved))
+	gauge(m.budgetMax, float64(b.MaxReserved))
+	counter(m.noRoom, float64(b.Refused))
 	if m.Front != nil {
 		f := m.Front()
 		gauge(m.connections, float64(f.Connections))

@@ -65,7 +65,8 @@ func TestLife(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 	s := ok[admin.Status](b, "GET", "/admin/status", "")
-	if s.Version != "test" || s.Apps["serving"] != 1 || s.PID == 0 || s.Resident == 0 || s.Last.By != "api uid=1234" {
+	if s.Version != "test" || s.Apps["serving"] != 1 || s.PID == 0 || s.Resident == 0 || s.Last.By != "api uid=1234" ||
+		s.Budget.Isolates != 1 || s.Budget.MaxHeap == 0 || len(s.Budget.Largest) != 1 || s.Budget.Largest[0].App != "one" {
 		t.Errorf("%+v", s)
 	}
 	if w := b.send("PUT", "/admin/apps/two", body); w.Code != http.StatusCreated {

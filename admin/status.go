@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,8 +26,12 @@ func (s *server) status(*request) (*reply, error) {
 		Resident: resident(),
 		Last:     s.Control.Last(),
 	}
+	var shares []Share
 	for _, a := range s.Set.Apps() {
 		i := a.Info()
+		if i.Stats.Isolates > 0 {
+			shares = append(shares, Share{a.Name, i.Stats.Isolates, i.Stats.Reserved})
+		}
 		st.Apps[string(i.State)]++
 		st.Hosts += len(i.Config.Hosts)
 		st.Requests += i.Stats.Answered
@@ -36,10 +42,24 @@ func (s *server) status(*request) (*reply, error) {
 		st.Memory += i.Stats.Heap + i.Stats.Buffers
 	}
 	st.LostThreads = s.Set.LostThreads()
+	b := s.Set.Budget()
+	st.Budget = Budget{
+		Isolates: b.Isolates, MaxIsolates: b.MaxIsolates, Heap: b.Reserved, MaxHeap: b.MaxReserved,
+		Refused: b.Refused, Largest: largest(shares),
+	}
 	if s.Front != nil {
 		st.Connections = s.Front().Connections
 	}
 	return &reply{value: st}, nil
+}
+
+// largest are the few that hold most.
+func largest(shares []Share) []Share {
+	const few = 5
+	slices.SortFunc(shares, func(a, b Share) int {
+		return cmp.Or(cmp.Compare(b.Heap, a.Heap), cmp.Compare(a.App, b.App))
+	})
+	return append([]Share{}, shares[:min(few, len(shares))]...)
 }
 
 // resident is how much memory the process has, in bytes; 0 where the system doesn't say.

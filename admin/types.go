@@ -81,7 +81,25 @@ type Status struct {
 	Memory      int64           `json:"memory_bytes"`   // V8 heaps and array buffers
 	Resident    int64           `json:"resident_bytes"` // of the process
 	LostThreads int             `json:"lost_threads"`
+	Budget      Budget          `json:"budget"`
 	Last        control.Outcome `json:"last_change"`
+}
+
+// Budget is what the isolates of all apps share, and who uses most of it.
+type Budget struct {
+	Isolates    int     `json:"isolates"`
+	MaxIsolates int     `json:"max_isolates"`
+	Heap        int64   `json:"heap_bytes"` // that V8's heaps take, those of lost isolates included
+	MaxHeap     int64   `json:"max_heap_bytes"`
+	Refused     uint64  `json:"refused"` // isolates that there was no room for
+	Largest     []Share `json:"largest"` // at most five apps
+}
+
+// Share is an app's part of the budget.
+type Share struct {
+	App      string `json:"app"`
+	Isolates int    `json:"isolates"`
+	Heap     int64  `json:"heap_bytes"`
 }
 
 // Error is an RFC 9457 problem: what every answer but a good one holds.

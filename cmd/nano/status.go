@@ -49,6 +49,7 @@ func showStatus(w io.Writer, s *admin.Status) error {
 	row("apps", "%s, %d hosts", orDash(states(s.Apps)), s.Hosts)
 	row("requests", "%d, %.1f/s, %d in flight, %d errors, %d connections", s.Requests, s.Rate, s.InFlight, s.Errors, s.Connections)
 	row("memory", "%s in %d isolates, %s in all", size(s.Memory), s.Isolates, size(s.Resident))
+	row("budget", "%s", budget(s.Budget))
 	if s.LostThreads > 0 {
 		row("lost threads", "%d", s.LostThreads)
 	}
@@ -63,6 +64,23 @@ func showStatus(w io.Writer, s *admin.Status) error {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	return nil
+}
+
+// budget says how much of what all apps share is used, and by whom.
+func budget(b admin.Budget) string {
+	text := fmt.Sprintf("%d of %d isolates, %s of %s of V8 heap", b.Isolates, b.MaxIsolates, size(b.Heap), size(b.MaxHeap))
+	for i, l := range b.Largest {
+		if i == 0 {
+			text += "; most by "
+		} else {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s (%s)", l.App, size(l.Heap))
+	}
+	if b.Refused > 0 {
+		text += fmt.Sprintf("; no room for %d isolates so far", b.Refused)
+	}
+	return text
 }
 
 func states(m map[string]int) string {
