@@ -77,7 +77,7 @@ func begin(t testing.TB, archive string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.set, err = app.NewSet(app.Options{Log: log, Versions: b.c.Versions(), Event: b.c.AppEvent}); err != nil {
+	if b.set, err = app.NewSet(app.Options{Log: log, Versions: b.c.Versions(), Asleep: b.c.Asleep(), Event: b.c.AppEvent}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.c.Start(t.Context(), b.set); err != nil {

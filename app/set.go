@@ -39,6 +39,9 @@ type Options struct {
 	// Versions are those of earlier processes, oldest first, by app: numbers go on from
 	// there, and an app that comes back as it was keeps its last one.
 	Versions map[string][]Version
+	// Asleep are apps that slept in an earlier process of this very program. Those that
+	// come back as they were sleep on: that they can be loaded is known.
+	Asleep map[string]bool
 	// Event is told what happens to apps by itself. It must not block.
 	Event func(kind Event, app, text string)
 	// ThreadLost is called when the process has lost a thread for good, each time.
@@ -360,20 +363,23 @@ func (a *App) load(ctx context.Context, cfg config.App, by string, check bool) (
 	if now := a.current.Load(); check && now != nil && now.cfg.Same(cfg) && now.version.Hash == r.hash() {
 		return nil, r.retire(ctx) // it has no isolate to drain
 	}
-	if err := r.warm(ctx); err != nil {
-		_ = r.retire(ctx) // it has no isolate to drain
-		return nil, err
+	v, resumed := a.nextVersion(r.hash(), by)
+	if !resumed || !a.set.opts.Asleep[a.Name] {
+		if err := r.warm(ctx); err != nil {
+			_ = r.retire(ctx) // it has no isolate to drain
+			return nil, err
+		}
 	}
-	r.version = a.nextVersion(r.hash(), by)
+	r.version = v
 	return r, nil
 }
 
 // keepVersions is how many versions of an app are remembered.
 const keepVersions = 10
 
-// nextVersion numbers what was just loaded. What an earlier process served last, and
+// nextVersion numbers what is being loaded. What an earlier process served last, and
 // comes back as it was, is no new version.
-func (a *App) nextVersion(hash, by string) Version {
+func (a *App) nextVersion(hash, by string) (v Version, resumed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var last Version
@@ -381,9 +387,9 @@ func (a *App) nextVersion(hash, by string) Version {
 		last = a.versions[n-1]
 	}
 	if a.resumed && last.Hash == hash {
-		return last
+		return last, true
 	}
-	return Version{Number: last.Number + 1, Hash: hash, Since: time.Now().Round(time.Millisecond), By: by}
+	return Version{Number: last.Number + 1, Hash: hash, Since: time.Now().Round(time.Millisecond), By: by}, false
 }
 
 // record adds a version to those that served; the lock is held.

@@ -103,6 +103,9 @@ func (c *Controller) Config() *config.Config {
 // Versions are those of earlier processes, for the app.Set that Start gets.
 func (c *Controller) Versions() map[string][]app.Version { return c.state.record.versions() }
 
+// Asleep are the apps that slept in the process before, for the app.Set that Start gets.
+func (c *Controller) Asleep() map[string]bool { return c.state.record.asleep() }
+
 // AppEvent is for app.Options.Event.
 func (c *Controller) AppEvent(kind app.Event, name, text string) {
 	c.events.publish(Event{Type: string(kind), App: name, Text: text})
@@ -189,10 +192,10 @@ func (c *Controller) adopt(cfg *config.Config) {
 
 // snapshot is what the next process should know.
 func (c *Controller) snapshot() record {
-	r := record{Apps: make(map[string]appRecord), Outcome: c.Last()}
+	r := record{Program: program(), Apps: make(map[string]appRecord), Outcome: c.Last()}
 	for _, a := range c.set.Apps() {
 		i := a.Info()
-		r.Apps[a.Name] = appRecord{Versions: i.Versions, Serving: i.Version.Number > 0, Disabled: i.State == app.Disabled}
+		r.Apps[a.Name] = appRecord{Versions: i.Versions, Serving: i.Version.Number > 0, Disabled: i.State == app.Disabled, Asleep: i.State == app.Sleeping}
 	}
 	return r
 }

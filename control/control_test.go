@@ -294,6 +294,34 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestSleepsOn leaves apps asleep that slept before, unless they have changed.
+func TestSleepsOn(t *testing.T) {
+	w := begin(t, strings.ReplaceAll(files, "root = ", "idle = \"1s\"\nroot = ")+`
+-- etc/apps.d/four.toml --
+[apps.four]
+hosts = ["four.test"]
+root = "../../three"
+`)
+	w.await("one and two sleep", func() bool {
+		return w.info("one").State == app.Sleeping && w.info("two").State == app.Sleeping
+	})
+	w.put(w.three("three", 1)) // which writes down who sleeps
+	w.write("-- two/index.js --\nexport default { fetch: () => new Response(\"two 2\") }\n")
+	next := w.again(true)
+	next.c.Serving()
+	want := map[string]app.State{"one": app.Sleeping, "two": app.Serving, "three": app.Serving, "four": app.Serving}
+	for name, state := range want {
+		if i := next.info(name); i.State != state || i.Version.Number == 0 {
+			t.Errorf("%s is %s, version %d; want %s", name, i.State, i.Version.Number, state)
+		}
+	}
+	if n := next.info("one").Stats.ColdStarts; n != 0 {
+		t.Errorf("one had %d cold starts", n)
+	}
+	next.want("one.test", "200 one 1")
+	next.want("two.test", "200 two 2")
+}
+
 // TestBadRecord starts where the last process left nonsense.
 func TestBadRecord(t *testing.T) {
 	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}

@@ -104,7 +104,7 @@ func (w *world) tryOpen(successor bool) error {
 	if err != nil {
 		return err
 	}
-	set, err := app.NewSet(app.Options{Log: o.Log, Versions: c.Versions(), Event: c.AppEvent})
+	set, err := app.NewSet(app.Options{Log: o.Log, Versions: c.Versions(), Asleep: c.Asleep(), Event: c.AppEvent})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 // record is what a process leaves to the next one.
 type record struct {
+	Program string               `json:"program"` // which wrote this
 	Apps    map[string]appRecord `json:"apps"`
 	Outcome Outcome              `json:"outcome"`
 	// By is who asked for the generation that is being started.
@@ -30,6 +31,7 @@ type appRecord struct {
 	Versions []app.Version `json:"versions"`
 	Serving  bool          `json:"serving"` // some version of it served
 	Disabled bool          `json:"disabled,omitempty"`
+	Asleep   bool          `json:"asleep,omitempty"`
 }
 
 func (r *record) versions() map[string][]app.Version {
@@ -38,6 +40,26 @@ func (r *record) versions() map[string][]app.Version {
 		vs[name] = a.Versions
 	}
 	return vs
+}
+
+// asleep are the apps that slept, if the program is the same.
+func (r *record) asleep() map[string]bool {
+	names := make(map[string]bool)
+	if r.Program == program() {
+		for name, a := range r.Apps {
+			names[name] = a.Asleep
+		}
+	}
+	return names
+}
+
+// program tells apart the files that this program may be run from.
+func program() string {
+	info, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
 }
 
 // compare makes the outcome of a start say what is different from the process before:

@@ -81,7 +81,7 @@ func serve(ctx context.Context, path string) (err error) {
 	if s.journal, err = logs.open(cfg.Server.Log); err != nil {
 		return d.Fail(err)
 	}
-	options := app.Options{Log: log, Versions: s.control.Versions(), Event: s.control.AppEvent}
+	options := app.Options{Log: log, Versions: s.control.Versions(), Asleep: s.control.Asleep(), Event: s.control.AppEvent}
 	if !d.Single() {
 		h := &healer{began: time.Now(), log: log, replace: func(ctx context.Context) error {
 			_, err := s.reload(ctx, "guard")
