@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"STATE_DIRECTORY="+state, "NANO_SOCKET="+socket, "PORT="+port,
 				"NANO_CONFIG="+filepath.Join(env.WorkDir, "etc/nano.toml"), "TERM=dumb",
+				"GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"), // each command would wait a second at its end
 			)
 			env.Defer(func() { stop(socket) })
 			return os.Mkdir(state, 0o700)

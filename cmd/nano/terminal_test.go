@@ -140,6 +140,33 @@ func TestTop(t *testing.T) {
 	}
 }
 
+// TestListWatch draws the list over and over, each time from the top of the terminal.
+func TestListWatch(t *testing.T) {
+	nano := filepath.Join(t.TempDir(), "nano")
+	if err := os.Symlink(executable(t), nano); err != nil {
+		t.Fatal(err)
+	}
+	keyboard, program := openTerminal(t)
+	shown := new(screen)
+	go io.Copy(shown, keyboard)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, nano, "--socket", fakeDaemon(t), "apps", "list", "--watch")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	cmd.Env = append(os.Environ(), "TERM=xterm")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shown.await(t, home+clearBelow+"NAME")
+	shown.await(t, "apps-name-9")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func executable(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
