@@ -52,7 +52,7 @@ func (d *decoder) server(n *node, dir string) (s serverSettings) {
 		v, key := m.value, "server."+m.key
 		switch m.key {
 		case "listen":
-			s.listen = d.listen(v, key)
+			s.listen = d.listen(v, key, dir)
 		case "admin":
 			s.admin = d.text(v, key, `"/run/nano/admin.sock"`)
 			s.admin.value = absolute(dir, s.admin.value)
@@ -80,9 +80,12 @@ func (d *decoder) server(n *node, dir string) (s serverSettings) {
 	return s
 }
 
-func (d *decoder) listen(n *node, key string) setting[[]string] {
+func (d *decoder) listen(n *node, key, dir string) setting[[]string] {
 	const example = `["127.0.0.1:8080"]`
 	s := parsedList(d, n, key, example, func(s string) (string, error) {
+		if path, ok := strings.CutPrefix(s, "unix:"); ok {
+			return parseSocketPath(path, dir)
+		}
 		host, port, err := net.SplitHostPort(s)
 		if err != nil {
 			return "", errors.New(`write address:port, such as "127.0.0.1:8080", "[::1]:8080", or ":8080" for every address`)
@@ -103,6 +106,20 @@ func (d *decoder) listen(n *node, key string) setting[[]string] {
 		d.problem(n.at, "%s is empty; write %s, or leave the line out", key, example)
 	}
 	return s
+}
+
+// parseSocketPath reads what follows "unix:": a path, or a name of Linux's own after "@".
+func parseSocketPath(path, dir string) (string, error) {
+	if path == "" || path == "@" {
+		return "", errors.New(`it names no socket; write a path, such as "unix:/run/nano/http.sock"`)
+	}
+	if !strings.HasPrefix(path, "@") {
+		path = absolute(dir, path)
+	}
+	if len(path) > maxSocketPath {
+		return "", fmt.Errorf("it is a path of %d bytes; a unix socket's has at most %d", len(path), maxSocketPath)
+	}
+	return "unix:" + path, nil
 }
 
 // parseAccessLog reads the share of requests that get an access line.

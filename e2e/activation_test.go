@@ -68,8 +68,13 @@ Service=nano.service
 		m.run("systemctl start nano.service")
 		m.curl("http://127.0.0.1:8080/")
 		m.fails("curl -sS --max-time 2 http://127.0.0.1/")
-		m.run("systemctl reload nano")
-		m.curl("http://127.0.0.1:8080/")
+		// Addresses of the configuration come and go with generations.
+		m.write("/etc/nano/nano.toml", "[server]\nlisten = [\"127.0.0.1:8080\", \"unix:/run/nano/http.sock\"]\n")
+		for range 2 {
+			m.run("systemctl reload nano")
+			m.curl("http://127.0.0.1:8080/")
+			m.curl("--unix-socket /run/nano/http.sock http://localhost/")
+		}
 	})
 }
 
