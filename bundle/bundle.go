@@ -40,6 +40,8 @@ type Bundle struct {
 	Hash     string    // of Code, 32 hex digits
 	Inputs   []string  // the files outside node_modules it was made from, absolute and sorted
 	Warnings []Message // what esbuild and NANO find suspicious; the script works all the same
+	// Made is what decided all of it, for Unchanged; nil where that can't be told.
+	Made []Stamp
 
 	sourceMap sourceMap
 }
@@ -85,7 +87,11 @@ func Build(ctx context.Context, o Options) (*Bundle, error) {
 }
 
 func build(ctx context.Context, root, entry string, dev bool) (*Bundle, error) {
-	fence, err := newFence(root)
+	trail := newTrail()
+	if err := trail.start(root, filepath.Dir(entry)); err != nil {
+		return nil, &Error{Messages: []Message{{Text: err.Error()}}, Inputs: []string{entry, filepath.Join(root, "package.json"), filepath.Join(root, "tsconfig.json")}}
+	}
+	fence, err := newFence(root, trail)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +117,7 @@ func build(ctx context.Context, root, entry string, dev bool) (*Bundle, error) {
 	b := &Bundle{
 		Inputs:   inputs,
 		Warnings: messages(root, fence, result.Warnings),
+		Made:     trail.made(),
 	}
 	for _, f := range result.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
@@ -125,10 +132,23 @@ func build(ctx context.Context, root, entry string, dev bool) (*Bundle, error) {
 	if b.Code == nil {
 		return nil, errors.New("cannot bundle: esbuild gave no script")
 	}
-	sum := sha256.Sum256(b.Code)
-	b.Hash = hex.EncodeToString(sum[:16])
+	b.Hash = hashOf(b.Code)
 	return b, nil
 }
+
+func hashOf(code []byte) string {
+	sum := sha256.Sum256(code)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Restore is a bundle of the parts that an earlier one had: its code, its map as
+// DeflatedMap gave it, and its inputs.
+func Restore(code, deflatedMap []byte, inputs []string) *Bundle {
+	return &Bundle{Code: code, Hash: hashOf(code), Inputs: inputs, sourceMap: sourceMap{deflated: deflatedMap}}
+}
+
+// DeflatedMap is the source map in the form in which it is kept.
+func (b *Bundle) DeflatedMap() []byte { return b.sourceMap.deflated }
 
 // run is api.Build that stops between files once ctx is done.
 func run(ctx context.Context, o api.BuildOptions) api.BuildResult {

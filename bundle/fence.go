@@ -22,14 +22,15 @@ const maxFile = 64 << 20
 type fence struct {
 	root    string
 	allowed []string // real folders
+	trail   *trail
 
 	mu   sync.Mutex // guards the field below
 	seen map[string]bool
 }
 
 // newFence needs a root without symlinks.
-func newFence(root string) (*fence, error) {
-	f := &fence{root: root, allowed: []string{root}, seen: make(map[string]bool)}
+func newFence(root string, t *trail) (*fence, error) {
+	f := &fence{root: root, allowed: []string{root}, trail: t, seen: make(map[string]bool)}
 	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
 		if err := f.allowModules(filepath.Join(dir, "node_modules")); err != nil {
 			return nil, err
@@ -44,6 +45,7 @@ func newFence(root string) (*fence, error) {
 // it links to. Only links of a parent count: an app could make its own point
 // anywhere.
 func (f *fence) allowModules(dir string) error {
+	f.trail.folder(dir)
 	real, err := filepath.EvalSymlinks(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
@@ -62,6 +64,7 @@ func (f *fence) allowModules(dir string) error {
 		case e.Type()&fs.ModeSymlink != 0:
 			f.allowTarget(path)
 		case e.IsDir() && strings.HasPrefix(e.Name(), "@"):
+			f.trail.folder(path)
 			scoped, _ := os.ReadDir(path)
 			for _, e := range scoped {
 				if e.Type()&fs.ModeSymlink != 0 {
@@ -114,7 +117,7 @@ func (f *fence) check(path string) error {
 	f.mu.Lock()
 	f.seen[real] = true
 	f.mu.Unlock()
-	return nil
+	return f.trail.loads(real)
 }
 
 // inputs returns the files seen, without node_modules, and those that decide

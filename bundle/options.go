@@ -47,7 +47,7 @@ func buildOptions(root, entry string, dev bool, f *fence, b *builtins) api.Build
 		LegalComments:    api.LegalCommentsNone,
 		Sourcemap:        api.SourceMapExternal,
 		LogLevel:         api.LogLevelSilent,
-		Plugins:          []api.Plugin{b.plugin(), f.plugin()},
+		Plugins:          []api.Plugin{f.trail.plugin(), b.plugin(), f.plugin()},
 	}
 	if !dev {
 		// Nobody is shown the source lines; it would be most of the map.
