@@ -26,6 +26,7 @@ type State string
 const (
 	Serving     State = "serving"
 	Sleeping    State = "sleeping"    // it has no isolate; the next request makes one
+	Loading     State = "loading"     // it has not been tried yet; the next request does, or its turn
 	Failed      State = "failed"      // no version of it could be loaded
 	Disabled    State = "disabled"    // by its settings
 	Quarantined State = "quarantined" // it lost isolates again and again
@@ -80,7 +81,7 @@ func (a *App) serve(x *daemon.Exchange, began time.Time) {
 	if r.assets != nil && r.serveAsset(x) {
 		return
 	}
-	if r.bundle == nil {
+	if !r.runs() {
 		r.serveNotFound(x)
 		return
 	}
@@ -129,7 +130,9 @@ func (a *App) State() (State, error) {
 		return Failed, a.problem
 	case a.quarantine.left(time.Now()) > 0:
 		return Quarantined, a.problem
-	case r.bundle != nil && len(*r.workers.Load()) == 0:
+	case r.runs() && r.version.Load() == nil:
+		return Loading, a.problem
+	case r.runs() && len(*r.workers.Load()) == 0:
 		return Sleeping, a.problem
 	}
 	return Serving, a.problem

@@ -67,10 +67,8 @@ func (a *App) Info() Info {
 	i := Info{Name: a.Name, Stats: a.Stats(), Banned: a.quarantine.left(time.Now())}
 	i.State, i.Problem = a.State()
 	if r := a.current.Load(); r != nil {
-		i.Version = r.version
-		if r.bundle != nil {
-			i.Sources = r.bundle.Inputs
-		}
+		i.Version = r.known()
+		i.Sources = r.module.sources()
 	}
 	var broken *bundle.Error
 	if errors.As(i.Problem, &broken) {

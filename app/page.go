@@ -26,11 +26,15 @@ func (r *release) excerpt(stack string) string {
 	if _, err := fmt.Sscanf(place, "%d:%d", &line, &column); err != nil {
 		return ""
 	}
-	at, ok := r.bundle.Original(line, column)
+	b := r.source()
+	if b == nil {
+		return ""
+	}
+	at, ok := b.Original(line, column)
 	if !ok {
 		return ""
 	}
-	source := r.bundle.SourceLine(at)
+	source := b.SourceLine(at)
 	if source == "" {
 		return ""
 	}

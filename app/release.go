@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/assets"
-	"github.com/nano-runtime/nano/bundle"
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/daemon"
 	"github.com/nano-runtime/nano/isolate"
@@ -45,19 +44,21 @@ type Version struct {
 	By     string    `json:"by"` // "start", "file", "signal" or "api uid=1000"
 }
 
-// release is one version of an app: a bundle, its settings, and the isolates that run
-// it. It is made, warmed, serves, drains, and is disposed of; it never changes.
+// release is one version of an app: its settings, its code, and the isolates that run
+// it. It is made, warmed, serves, drains, and is disposed of; it never changes. One that
+// was left for later has no version until its first isolate is made.
 type release struct {
 	app     *App
 	cfg     config.App
-	version Version
-	bundle  *bundle.Bundle // nil for assets alone
+	by      string         // who wanted it
 	assets  *assets.Server // nil without
 	env     string         // JSON
 	fetcher *webapi.Fetcher
-	cache   atomic.Pointer[[]byte] // V8's code cache
+	module  module
 
+	version atomic.Pointer[Version]   // nil: not known yet
 	workers atomic.Pointer[[]*worker] // those that take calls
+	woke    atomic.Int64              // when the first of them was made, Unix ns
 
 	// mu guards the fields below.
 	mu       sync.Mutex
@@ -68,12 +69,12 @@ type release struct {
 	busy     time.Duration // of all workers, when sampled
 }
 
-// newRelease bundles an app and reads what its settings name; nothing runs yet.
-func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
+// newRelease reads what an app's settings name; its code is not looked at yet.
+func newRelease(a *App, cfg config.App, by string) (*release, error) {
 	if len(cfg.Problems) > 0 {
 		return nil, cfg.Problems
 	}
-	r := &release{app: a, cfg: cfg}
+	r := &release{app: a, cfg: cfg, by: by}
 	r.workers.Store(&[]*worker{})
 	if cfg.Assets != "" {
 		s, err := assets.New(cfg.Assets, assets.Options{NotFound: cfg.NotFound, Ignore: notAssets(cfg)})
@@ -82,7 +83,9 @@ func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
 		}
 		r.assets = s
 	}
-	if cfg.Entry == "" {
+	if !r.runs() {
+		v, _ := a.numbered(r.hash(""), by)
+		r.version.Store(&v)
 		return r, nil
 	}
 	var err error
@@ -92,10 +95,18 @@ func newRelease(ctx context.Context, a *App, cfg config.App) (*release, error) {
 	r.fetcher = webapi.NewFetcher(func(host string, addr netip.AddrPort) bool {
 		return slices.ContainsFunc(cfg.Egress, func(rule config.EgressRule) bool { return rule.Allows(host, addr) })
 	})
-	if r.bundle, err = bundle.Build(ctx, bundle.Options{Root: cfg.Root, Entry: cfg.Entry, Dev: a.set.opts.Dev}); err != nil {
-		return nil, err
-	}
 	return r, nil
+}
+
+// runs reports whether the release has code, and not assets alone.
+func (r *release) runs() bool { return r.cfg.Entry != "" }
+
+// known is the release's version; a zero one where it was left for later.
+func (r *release) known() Version {
+	if v := r.version.Load(); v != nil {
+		return *v
+	}
+	return Version{}
 }
 
 // notAssets are the files that make the app what it is, where they lie among its
@@ -129,18 +140,15 @@ func environment(cfg config.App) (string, error) {
 	return string(b), err
 }
 
-func (r *release) codeCache() []byte {
-	if c := r.cache.Load(); c != nil {
-		return *c
-	}
-	return nil
-}
-
 // warm makes the first isolate, unless there is one. Many may call it at once: one
-// makes it, and all get its outcome.
-func (r *release) warm(ctx context.Context) error {
-	if r.bundle == nil {
+// makes it, and all get its outcome. asked says that a request waits for it.
+func (r *release) warm(ctx context.Context, asked bool) error {
+	if !r.runs() {
 		return nil
+	}
+	if asked {
+		r.app.set.asked.Add(1)
+		defer r.app.set.asked.Add(-1)
 	}
 	r.mu.Lock()
 	if r.closed {
@@ -153,7 +161,7 @@ func (r *release) warm(ctx context.Context) error {
 	}
 	starting := r.starting
 	if starting == nil {
-		starting = r.start()
+		starting = r.start(asked)
 	}
 	r.mu.Unlock()
 	select {
@@ -171,37 +179,51 @@ var errRetired = errors.New("this version has been replaced")
 
 // start makes one more worker; the lock is held. The channel is closed when it is
 // there, or startErr says why not.
-func (r *release) start() chan struct{} {
+func (r *release) start(asked bool) chan struct{} {
 	done := make(chan struct{})
 	r.starting = done
 	go func() {
-		began := time.Now()
-		ctx, cancel := context.WithTimeoutCause(context.Background(), loadTimeout,
-			fmt.Errorf("top-level await took longer than %s", loadTimeout))
-		defer cancel()
-		r.app.set.makeRoom()
-		w, err := newWorker(ctx, r)
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		defer close(done)
+		began := time.Now()
+		w, err := r.newWorker(asked)
+		r.mu.Lock()
 		r.starting = nil
-		r.startErr = err
-		if err != nil {
-			return
-		}
-		if r.closed {
-			r.startErr = errRetired
+		if err == nil && r.closed {
+			err = errRetired
 			w.close()
-			return
 		}
-		ws := *r.workers.Load()
-		if len(ws) == 0 && r.version.Number > 0 {
-			r.app.set.event(EventWake, r.app.Name, fmt.Sprintf("in %s", time.Since(began).Round(100*time.Microsecond)))
+		r.startErr = err
+		if err == nil {
+			ws := *r.workers.Load()
+			if len(ws) == 0 {
+				r.woke.Store(time.Now().UnixNano())
+				if r.known().Number > 0 {
+					r.app.set.event(EventWake, r.app.Name, fmt.Sprintf("in %s", time.Since(began).Round(100*time.Microsecond)))
+				}
+			}
+			r.put(append(append([]*worker(nil), ws...), w))
+			r.app.stats.coldStart(time.Since(began))
 		}
-		r.put(append(append([]*worker(nil), ws...), w))
-		r.app.stats.coldStart(time.Since(began))
+		r.mu.Unlock()
+		r.app.tried(r, err)
+		if err == nil {
+			go r.keep(w)
+		}
 	}()
 	return done
+}
+
+// newWorker finds the code and makes an isolate that runs it.
+func (r *release) newWorker(asked bool) (*worker, error) {
+	set := r.app.set
+	b, err := r.code(set.ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(set.ctx, loadTimeout, fmt.Errorf("top-level await took longer than %s", loadTimeout))
+	defer cancel()
+	set.makeRoom()
+	return newWorker(ctx, r, b)
 }
 
 func (r *release) put(ws []*worker) { r.workers.Store(&ws) }
@@ -257,7 +279,7 @@ func (r *release) grow(ws []*worker) {
 	first := r.sampled.IsZero() || passed > 4*sampleEvery
 	r.sampled, r.busy = now, busy
 	if !first && used.Seconds() > busyEnough*passed.Seconds()*float64(len(ws)) {
-		r.start()
+		r.start(true)
 	}
 }
 
@@ -273,7 +295,7 @@ func (r *release) serve(c *call) bool {
 		w := r.pick()
 		if w == nil {
 			ctx, cancel := context.WithTimeout(c.x.Context(), r.cfg.Limits.Timeout)
-			err := r.warm(ctx)
+			err := r.warm(ctx, true)
 			cancel()
 			if errors.Is(err, errRetired) {
 				return false
@@ -340,19 +362,21 @@ func (r *release) retire(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// sleep gives the isolates back; the next request makes one anew.
+// sleep gives the isolates back, and the memory of the code; the next request makes an
+// isolate anew.
 func (r *release) sleep() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	ws := *r.workers.Load()
 	r.put(nil)
-	r.mu.Unlock()
+	if len(ws) > 0 && !r.closed {
+		r.ripen(ws[0])
+	}
 	for _, w := range ws {
-		if r.cache.Load() == nil {
-			if c := w.isolate.CodeCache(); c != nil {
-				r.cache.Store(&c)
-			}
-		}
 		w.close()
+	}
+	if r.starting == nil {
+		r.forget(!r.closed)
 	}
 }
 
@@ -376,7 +400,10 @@ func (r *release) console(requestID string, l slog.Level, text string) {
 // and returns that text.
 func (r *release) exception(requestID, text string) string {
 	r.app.stats.exceptions.Add(1)
-	text = r.bundle.MapStack(moduleName(r.app.Name), withoutPrelude(text))
+	text = withoutPrelude(text)
+	if b := r.source(); b != nil {
+		text = b.MapStack(moduleName(r.app.Name), text)
+	}
 	r.console(requestID, slog.LevelError, text)
 	return text
 }
@@ -419,13 +446,11 @@ func (r *release) resting() bool {
 	return len(ws) > 0
 }
 
-// hash tells versions apart by all that they are made of.
-func (r *release) hash() string {
+// hash tells versions apart by all that they are made of: the code, by its own hash, and
+// the settings that it can see.
+func (r *release) hash(code string) string {
 	h := sha256.New()
-	if r.bundle != nil {
-		h.Write(r.bundle.Code)
-	}
-	fmt.Fprintf(h, "%s %+v", r.env, r.cfg.Limits)
+	fmt.Fprintf(h, "%s %s %+v", code, r.env, r.cfg.Limits)
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 

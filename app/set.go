@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -27,6 +28,8 @@ const (
 	keepAwake = 256
 	// sweepEvery is how often the set looks for apps that may sleep.
 	sweepEvery = time.Second
+	// cleanEvery is how often the store is looked through.
+	cleanEvery = time.Minute
 	// trimAfter is how long after its last request an app gives back spare memory.
 	trimAfter = 10 * time.Second
 )
@@ -39,9 +42,16 @@ type Options struct {
 	// Versions are those of earlier processes, oldest first, by app: numbers go on from
 	// there, and an app that comes back as it was keeps its last one.
 	Versions map[string][]Version
-	// Asleep are apps that slept in an earlier process of this very program. Those that
-	// come back as they were sleep on: that they can be loaded is known.
+	// Asleep are apps that slept in the process before. Those that come back as they were
+	// sleep on, where it is known that they can be loaded.
 	Asleep map[string]bool
+	// Cache is a directory of this user's. What apps are made of is kept there: it needs
+	// no memory while they sleep, and isn't made anew by the next process. "": there is
+	// none.
+	Cache string
+	// Tried is told of an app that was left for later, when it has been loaded, or could
+	// not be.
+	Tried func(app string)
 	// Event is told what happens to apps by itself. It must not block.
 	Event func(kind Event, app, text string)
 	// ThreadLost is called when the process has lost a thread for good, each time.
@@ -67,10 +77,22 @@ type Set struct {
 	scheduler *isolate.Scheduler
 	router    vhost.Router[*App]
 	apps      atomic.Pointer[map[string]*App] // replaced as a whole
+	store     *store                          // nil: there is none
 	buffers   sync.Pool
-	threads   atomic.Int64 // lost for good
+	slots     chan struct{} // has a token for each app that is being bundled for a request
+	asked     atomic.Int64  // requests that wait for their app to be loaded
+	threads   atomic.Int64  // lost for good
 	stop      chan struct{}
 	retiring  sync.WaitGroup
+
+	ctx         context.Context // ends with the set
+	cancel      context.CancelFunc
+	loading     context.Context // ends with StopLoading
+	stopLoading context.CancelFunc
+
+	queue   sync.Mutex // guards the fields below
+	untried []*release // left for later, and not yet tried
+	trying  bool       // a goroutine is at it
 
 	changing sync.Mutex // held while Apply changes things
 	making   sync.Mutex // held while makeRoom takes isolates away
@@ -82,7 +104,17 @@ func NewSet(opts Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{opts: opts, log: opts.Log, snapshot: snapshot, scheduler: isolate.NewScheduler(), stop: make(chan struct{})}
+	s := &Set{
+		opts: opts, log: opts.Log, snapshot: snapshot, scheduler: isolate.NewScheduler(), stop: make(chan struct{}),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.loading, s.stopLoading = context.WithCancel(s.ctx)
+	if opts.Cache != "" && !opts.Dev {
+		if s.store, err = openStore(opts.Cache, opts.Log); err != nil {
+			s.log.Warn("no cache directory: apps that sleep stay in memory, and are bundled at each start", "error", err)
+		}
+	}
 	s.buffers.New = func() any { return new([readSize]byte) }
 	s.apps.Store(&map[string]*App{})
 	go s.sweep()
@@ -159,6 +191,8 @@ type next struct {
 	// stuck says that the app could not be loaded with these settings before, and that
 	// nobody asks to try again.
 	stuck bool
+	// later says that rel is to be tried when it serves.
+	later bool
 }
 
 // Apply makes the set what cfg says: new versions are bundled, compiled and warmed
@@ -194,12 +228,16 @@ type plan struct {
 	force []string // apps to load anew in any case
 	check []string // apps to load anew if their files make another version
 	retry bool     // load anew all that could not be loaded before
+	later bool     // load new apps when they are asked for
 	whole bool     // change nothing if an app can't be loaded
 }
 
 func (s *Set) apply(ctx context.Context, cfg *config.Config, p plan) *Change {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.loading, func() { cancel(errStopped) })()
 	old := *s.apps.Load()
 	change := &Change{Failed: make(map[string]error)}
 	nexts := make([]*next, len(cfg.Apps))
@@ -221,10 +259,16 @@ func (s *Set) apply(ctx context.Context, cfg *config.Config, p plan) *Change {
 		if !c.Enabled {
 			continue
 		}
+		if p.later {
+			n.rel, n.err = newRelease(n.app, c, p.by)
+			n.later = n.rel != nil && n.rel.runs()
+			continue
+		}
+		l := load{by: p.by, check: check, force: slices.Contains(p.force, c.Name)}
 		loading.Go(func() error {
-			n.rel, n.err = n.app.load(ctx, c, p.by, check)
-			if n.rel != nil && awake.Add(1) > keepAwake {
-				n.rel.sleep()
+			n.rel, n.later, n.err = n.app.load(ctx, c, l)
+			if n.rel != nil && len(*n.rel.workers.Load()) > 0 && (s.opts.Asleep[c.Name] && old[c.Name] == nil || awake.Add(1) > keepAwake) {
+				n.rel.settle()
 			}
 			return nil
 		})
@@ -277,12 +321,20 @@ func (s *Set) swap(nexts []*next, old map[string]*App, cfg *config.Config, chang
 			change.Unchanged = append(change.Unchanged, n.app.Name)
 		}
 	}
-	s.routes(nexts)
-	for _, n := range nexts {
-		if r := n.app.adopt(n); r != nil {
-			replaced = append(replaced, r)
+	// Those that are new are there before anybody is sent to them.
+	adopt := func(isNew bool) {
+		for _, n := range nexts {
+			if isNew != (old[n.app.Name] == nil) {
+				continue
+			}
+			if r := n.app.adopt(n); r != nil {
+				replaced = append(replaced, r)
+			}
 		}
 	}
+	adopt(true)
+	s.routes(nexts)
+	adopt(false)
 	s.apps.Store(&apps)
 	for name, a := range old {
 		if apps[name] == nil {
@@ -293,6 +345,13 @@ func (s *Set) swap(nexts []*next, old map[string]*App, cfg *config.Config, chang
 		}
 	}
 	slices.Sort(change.Removed)
+	var later []*release
+	for _, n := range nexts {
+		if n.later && n.err == nil {
+			later = append(later, n.rel)
+		}
+	}
+	s.tryLater(later)
 	for _, r := range replaced {
 		done := make(chan error, 1)
 		change.retired = append(change.retired, done)
@@ -353,35 +412,79 @@ func (a *App) differs(c config.App) bool {
 	return !a.cfg.Same(c)
 }
 
-// load makes the app's next version and warms it. With check it returns nil where that
-// would be what serves already.
-func (a *App) load(ctx context.Context, cfg config.App, by string, check bool) (*release, error) {
-	r, err := newRelease(ctx, a, cfg)
-	if err != nil {
-		return nil, err
+// errStopped is why nothing is loaded any more.
+var errStopped = errors.New("the process is stopping")
+
+// load says how to load an app.
+type load struct {
+	by    string
+	check bool // only if that makes another version than the one that serves
+	force bool // from its files, whatever the store has
+}
+
+// load makes the app's next version and warms it, unless it slept before and is known to
+// load. later says that it slept, and is to be tried when it serves: all that is new
+// about it is the program. The release is nil with check, where that would be what
+// serves already.
+func (a *App) load(ctx context.Context, cfg config.App, l load) (_ *release, later bool, err error) {
+	r, err := newRelease(a, cfg, l.by)
+	if err != nil || !r.runs() {
+		return r, false, err
 	}
-	if now := a.current.Load(); check && now != nil && now.cfg.Same(cfg) && now.version.Hash == r.hash() {
-		return nil, r.retire(ctx) // it has no isolate to drain
-	}
-	v, resumed := a.nextVersion(r.hash(), by)
-	if !resumed || !a.set.opts.Asleep[a.Name] {
-		if err := r.warm(ctx); err != nil {
+	defer func() {
+		if err != nil {
 			_ = r.retire(ctx) // it has no isolate to drain
-			return nil, err
+		}
+	}()
+	var e *entry
+	if s := a.set.store; s != nil && !l.force {
+		if e = s.find(cfg); e != nil && e.Program != s.program {
+			if a.set.opts.Asleep[a.Name] && a.current.Load() == nil {
+				return r, true, nil
+			}
+			e = nil
 		}
 	}
-	r.version = v
-	return r, nil
+	if e != nil {
+		r.module.found(e)
+	} else if err := r.build(ctx); err != nil {
+		return nil, false, err
+	}
+	hash := r.hash(r.module.hash)
+	if now := a.current.Load(); l.check && now != nil && now.cfg.Same(cfg) && now.known().Hash == hash {
+		return nil, false, r.retire(ctx) // it has no isolate to drain
+	}
+	v, resumed := a.numbered(hash, l.by)
+	if !resumed || !a.set.opts.Asleep[a.Name] || r.module.good != hash {
+		if err := r.warm(ctx, true); err != nil {
+			return nil, false, err
+		}
+	}
+	r.version.Store(&v)
+	return r, false, nil
+}
+
+// settle puts a release to sleep that was only to be tried.
+func (r *release) settle() {
+	if ws := *r.workers.Load(); len(ws) > 0 {
+		r.keep(ws[0])
+	}
+	r.sleep()
 }
 
 // keepVersions is how many versions of an app are remembered.
 const keepVersions = 10
 
-// nextVersion numbers what is being loaded. What an earlier process served last, and
-// comes back as it was, is no new version.
-func (a *App) nextVersion(hash, by string) (v Version, resumed bool) {
+// numbered is nextVersion for those who don't hold the lock.
+func (a *App) numbered(hash, by string) (v Version, resumed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.nextVersion(hash, by)
+}
+
+// nextVersion numbers what is being loaded. What an earlier process served last, and
+// comes back as it was, is no new version. The lock is held.
+func (a *App) nextVersion(hash, by string) (v Version, resumed bool) {
 	var last Version
 	if n := len(a.versions); n > 0 {
 		last = a.versions[n-1]
@@ -418,7 +521,9 @@ func (a *App) adopt(n *next) (replaced *release) {
 	switch {
 	case n.rel != nil:
 		a.quarantine.lift()
-		a.record(n.rel.version)
+		if v := n.rel.version.Load(); v != nil {
+			a.record(*v)
+		}
 		return a.current.Swap(n.rel)
 	case !n.cfg.Enabled:
 		return a.current.Swap(nil)
@@ -430,10 +535,18 @@ func (a *App) adopt(n *next) (replaced *release) {
 func (s *Set) sweep() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	clean := time.NewTicker(cleanEvery)
+	defer clean.Stop()
+	var cleaned *map[string]*App // the store has nothing that isn't these apps'
 	for {
 		select {
 		case <-s.stop:
 			return
+		case <-clean.C:
+			if apps := s.apps.Load(); s.store != nil && apps != cleaned {
+				s.store.sweep(*apps)
+				cleaned = apps
+			}
 		case now := <-tick.C:
 			for _, a := range *s.apps.Load() {
 				a.stats.tick()
@@ -446,26 +559,28 @@ func (s *Set) sweep() {
 // rest lets an idle app give back what it doesn't need.
 func (a *App) rest(now time.Time) {
 	r := a.current.Load()
-	if r == nil || r.bundle == nil {
+	if r == nil || !r.runs() {
 		return
 	}
 	if inside, _ := a.gate.count(); inside > 0 {
 		return
 	}
-	last := time.Unix(0, a.stats.last.Load())
-	if last.Before(r.version.Since) {
-		last = r.version.Since
-	}
-	idle := now.Sub(last)
+	idle := now.Sub(time.Unix(0, max(a.stats.last.Load(), r.woke.Load())))
 	switch {
 	case r.cfg.Idle > 0 && idle > r.cfg.Idle:
 		if r.resting() {
 			a.set.event(EventSleep, a.Name, "no request for "+r.cfg.Idle.String())
 			r.sleep()
+		} else if len(*r.workers.Load()) == 0 && r.source() != nil {
+			r.sleep() // it lost its isolates
 		}
 	case idle > trimAfter && idle <= trimAfter+2*sweepEvery:
-		for _, w := range *r.workers.Load() {
+		ws := *r.workers.Load()
+		for _, w := range ws {
 			w.isolate.Trim()
+		}
+		if len(ws) > 0 {
+			r.ripen(ws[0])
 		}
 	}
 }
@@ -480,6 +595,7 @@ func (s *Set) threadLost() {
 
 // Close drains every app until ctx ends, and disposes of them.
 func (s *Set) Close(ctx context.Context) error {
+	s.stopLoading()
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	close(s.stop)
@@ -490,7 +606,11 @@ func (s *Set) Close(ctx context.Context) error {
 		}
 	}
 	err := g.Wait()
+	s.cancel()
 	s.retiring.Wait()
 	s.scheduler.Close()
+	if s.store != nil {
+		err = errors.Join(err, s.store.close())
+	}
 	return err
 }

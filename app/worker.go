@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nano-runtime/nano/bundle"
 	"github.com/nano-runtime/nano/isolate"
 	"github.com/nano-runtime/nano/webapi"
 )
@@ -29,7 +30,7 @@ type worker struct {
 }
 
 // newWorker makes an isolate and loads the release's module into it.
-func newWorker(ctx context.Context, rel *release) (*worker, error) {
+func newWorker(ctx context.Context, rel *release, b *bundle.Bundle) (*worker, error) {
 	set := rel.app.set
 	w := &worker{rel: rel, calls: make(map[uint32]*call)}
 	host := webapi.HostOptions{Fetcher: rel.fetcher, Send: w.send}
@@ -51,15 +52,15 @@ func newWorker(ctx context.Context, rel *release) (*worker, error) {
 	}
 	w.isolate = i
 	rejected, err := i.Load(ctx, isolate.Module{
-		Code: rel.bundle.Code, Name: moduleName(rel.app.Name), Env: rel.env, Cache: rel.codeCache(), Assets: rel.assets != nil,
+		Code: b.Code, Name: moduleName(rel.app.Name), Env: rel.env, Cache: rel.module.codeCache(), Assets: rel.assets != nil,
 	})
 	if err != nil {
 		i.Close()
 		w.ops.Close()
-		return nil, fmt.Errorf("%s", rel.bundle.MapStack(moduleName(rel.app.Name), err.Error()))
+		return nil, fmt.Errorf("%s", b.MapStack(moduleName(rel.app.Name), err.Error()))
 	}
 	if rejected {
-		rel.cache.Store(nil)
+		rel.module.rejected()
 	}
 	return w, nil
 }
