@@ -79,10 +79,11 @@ type Daemon struct {
 
 	signals  chan os.Signal
 	stop     chan struct{} // closed by the first signal to stop
-	kill     chan struct{} // closed by the second
+	kill     chan struct{} // closed by killNow
 	draining chan struct{} // closed when the drain begins
 	closed   chan struct{} // closed when no public connection is accepted any more
 
+	killNow func()                  // ends the drain: at the second signal, or without a successor
 	serving atomic.Pointer[serving] // set when it begins
 }
 
@@ -102,6 +103,7 @@ func New(opts Options) (*Daemon, error) {
 		draining: make(chan struct{}),
 		closed:   make(chan struct{}),
 	}
+	d.killNow = sync.OnceFunc(func() { close(d.kill) })
 	signal.Notify(d.signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	var err error
 	d.upgrader, err = tableflip.New(tableflip.Options{UpgradeTimeout: opts.UpgradeTimeout, PIDFile: opts.PIDFile})
@@ -186,7 +188,7 @@ func (d *Daemon) handleSignals() {
 		select {
 		case <-d.stop:
 			d.log.Warn("stopping at once", "signal", s.String())
-			close(d.kill)
+			d.killNow()
 			return
 		default:
 			d.log.Info("stopping", "signal", s.String())
@@ -326,6 +328,7 @@ func (s *serving) end() {
 	case <-s.d.gens.replaced:
 		// The unit lives on: only the other generation speaks for it now.
 		grace = handOverGrace
+		go s.d.endWithSuccessor()
 	default:
 		s.d.notify.send("STOPPING=1", status("Draining"))
 	}
@@ -350,6 +353,20 @@ func (s *serving) end() {
 		}
 		s.within(deadline, "close", s.svc.Close)
 	}
+}
+
+// endWithSuccessor ends the drain when the new generation does, by a crash: nobody accepts
+// connections until the service manager starts the next, and it waits for this process.
+func (d *Daemon) endWithSuccessor() {
+	if d.gens.successor == 0 {
+		return
+	}
+	if err := d.gens.awaitSuccessor(); err != nil {
+		d.log.Warn("cannot watch the new generation", "error", err)
+		return
+	}
+	d.log.Warn("the new generation has ended: stopping at once")
+	d.killNow()
 }
 
 // within does something that must end at a deadline, or when the process is told to

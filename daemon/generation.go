@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudflare/tableflip"
+	"golang.org/x/sys/unix"
 )
 
 // ErrHandedOver is returned by Upgrade in a process that has been replaced: the new
@@ -30,6 +31,8 @@ type generations struct {
 	stopping chan struct{} // closed by stop
 	stopOnce sync.Once
 	replaced chan struct{} // closed once another generation serves
+
+	successor int // its process id, 0 if it didn't tell; set before replaced is closed
 }
 
 // request asks for a generation that was started after the request was made.
@@ -194,6 +197,8 @@ func (g *generations) startGeneration() error {
 // handOver passes those who asked while the new generation was starting on to it: it may
 // have read its configuration before they asked.
 func (g *generations) handOver(late []*request) {
+	said, err := g.report.read()
+	g.successor = said.pid
 	close(g.replaced)
 	for _, r := range late {
 		r.done <- ErrHandedOver
@@ -201,11 +206,28 @@ func (g *generations) handOver(late []*request) {
 	if len(late) == 0 {
 		return
 	}
-	said, err := g.report.read()
 	if err == nil && said.pid != 0 {
 		err = syscall.Kill(said.pid, syscall.SIGHUP)
 	}
 	if err != nil {
 		g.log.Warn("cannot pass a reload on to the new generation", "error", err)
+	}
+}
+
+// awaitSuccessor waits until the generation that replaced this one has ended.
+func (g *generations) awaitSuccessor() error {
+	fd, err := unix.PidfdOpen(g.successor, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
 	}
 }

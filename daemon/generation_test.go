@@ -602,6 +602,35 @@ func TestStopWaitsForOlderGeneration(t *testing.T) {
 	}
 }
 
+// Systemd starts no other while a process is left: one that drains doesn't hold that up.
+func TestCrashedSuccessorEndsTheDrain(t *testing.T) {
+	p := startProgram(t)
+	p.awaitMessage("READY=1", 0)
+	nc := dial(t, p.addr)
+	if _, err := io.WriteString(nc, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nc.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	seen := len(p.sent())
+	if err := p.upgrade(); err != nil {
+		t.Fatal(err)
+	}
+	second := p.awaitMessage(`^MAINPID=(\d+)\nREADY=1`, seen)
+	start := time.Now()
+	if err := syscall.Kill(second, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.await(p.first)
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, err := syscall.Wait4(second, nil, 0, nil); err != nil && !errors.Is(err, syscall.ECHILD) {
+		t.Error(err)
+	}
+}
+
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	p := startProgram(t)
 	p.awaitMessage("READY=1", 0)

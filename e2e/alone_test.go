@@ -31,13 +31,12 @@ func TestWithoutSystemd(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				arguments := append([]string{
-					"--quiet", "--directory=" + rootOf(t, suite), "--ephemeral", "--register=no", "--keep-unit", "--private-network",
-					"--console=pipe", "--kill-signal=SIGTERM", "--tmpfs=/run/nano:mode=0777", "--tmpfs=/var/lib/nano:mode=0777",
-					"--bind-ro=" + unpacked + "/usr/bin/nanod:/usr/bin/nanod", "--bind-ro=" + unpacked + "/etc/nano:/etc/nano",
-					"--bind-ro=" + unpacked + "/usr/share/nano-runtime:/usr/share/nano-runtime",
-				}, options...)
-				nspawn := exec.CommandContext(ctx, "systemd-nspawn", append(arguments, "/usr/bin/nanod", "serve")...)
+				arguments := append(throwAway(rootOf(t, suite)),
+					"--private-network", "--kill-signal=SIGTERM", "--tmpfs=/run/nano:mode=0777", "--tmpfs=/var/lib/nano:mode=0777",
+					"--bind-ro="+unpacked+"/usr/bin/nanod:/usr/bin/nanod", "--bind-ro="+unpacked+"/etc/nano:/etc/nano",
+					"--bind-ro="+unpacked+"/usr/share/nano-runtime:/usr/share/nano-runtime")
+				arguments = append(append(arguments, options...), "/usr/bin/nanod", "serve")
+				nspawn := exec.CommandContext(ctx, "systemd-nspawn", arguments...)
 				var out strings.Builder
 				nspawn.Stdout, nspawn.Stderr = &out, &out
 				if err := nspawn.Start(); err != nil {

@@ -8,8 +8,8 @@ E2E_DIST    = $(CURDIR)/dist
 
 .PHONY: e2e
 e2e: ## as root: the packages on real systemd (needs e2e/install-deps.sh)
-	$(MAKE) deb rpm-$(NATIVE) PACKAGE_VERSION='$(PACKAGE_VERSION)'
-	$(MAKE) deb-$(NATIVE) rpm-$(NATIVE) PACKAGE_VERSION='$(E2E_NEXT)'
+	$(MAKE) -j2 deb rpm-$(NATIVE) PACKAGE_VERSION='$(PACKAGE_VERSION)'
+	$(MAKE) -j2 deb-$(NATIVE) rpm-$(NATIVE) PACKAGE_VERSION='$(E2E_NEXT)'
 	$(GO) test -tags e2e -count 1 -timeout 75m ./e2e $(E2E_FLAGS) \
 		-deb '$(E2E_DIST)/nano-runtime_$(PACKAGE_VERSION)-1_$(NATIVE).deb' \
 		-next-deb '$(E2E_DIST)/nano-runtime_$(E2E_NEXT)-1_$(NATIVE).deb' \

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,53 @@ func TestJournal(t *testing.T) {
 			t.Error("no entry of the daemon's own says where in the code it comes from")
 		}
 		wantContains(t, "nanod apps logs", m.run("nanod apps logs talker"), "an error of the app", "a remark of the app")
+	})
+}
+
+const flooder = `export default {
+  fetch(request) {
+    const lines = Number(new URL(request.url).pathname.slice(1));
+    for (let i = 0; i < lines; i++) console.log("line " + i);
+    return new Response("said");
+  },
+};
+`
+
+// The lines of many apps that write all they can don't cost another one its own:
+// each is held back by itself, and journald drops nothing of the service.
+func TestFloodCostsOthersNothing(t *testing.T) {
+	const apps = 24
+	eachSuite(t, func(t *testing.T, suite string) {
+		m := boot(t, suite)
+		m.installNano()
+		m.write("/srv/flooder/index.js", flooder)
+		config := "[apps.quiet]\nhosts = [\"quiet.localhost\"]\nroot = \"/srv/flooder\"\n"
+		for i := range apps {
+			config += fmt.Sprintf("[apps.loud%d]\nhosts = [\"loud%[1]d.localhost\"]\nroot = \"/srv/flooder\"\n", i)
+		}
+		m.write("/etc/nano/apps.d/flood.toml", config)
+		m.run(fmt.Sprintf("for i in $(seq 0 %d); do curl -sS --fail -H \"Host: loud$i.localhost\" http://127.0.0.1/3000; done", apps-1))
+		m.curl("-H 'Host: quiet.localhost' http://127.0.0.1/3")
+
+		count := func(filters string) int {
+			return atoi(t, m.run("journalctl --no-pager -q -o cat -u nano "+filters+" | wc -l"))
+		}
+		eventually(t, 30*time.Second, func() string {
+			if n := count("NANO_APP=quiet --grep '^line'"); n != 3 {
+				return fmt.Sprintf("of the quiet app's 3 lines the journal has %d", n)
+			}
+			return ""
+		})
+		// What was held back is said after ten seconds.
+		eventually(t, 30*time.Second, func() string {
+			if n := count("--grep '^suppressed [0-9]+ lines of app'"); n < apps {
+				return fmt.Sprintf("of %d apps it is said that lines were held back", n)
+			}
+			return ""
+		})
+		if n := count("--grep '^line'"); n < apps*2000 {
+			t.Errorf("the apps may write 2000 lines each in a burst, and journald has dropped some: it has %d", n)
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,16 +24,27 @@ type machine struct {
 	init int // the process id of its init, out here
 }
 
-// bootTimeout is generous: a slow disk copies a root in seconds.
-const bootTimeout = 2 * time.Minute
+const bootTimeout = time.Minute
+
+// throwAway are the options of a container whose root is that directory, and what it
+// writes there is kept in memory and forgotten at its end. Any number may share one.
+func throwAway(root string) []string {
+	return []string{
+		"--quiet", "--directory=" + root, "--read-only", "--volatile=overlay",
+		"--machine=nano-e2e-" + strconv.FormatInt(machines.Add(1), 10),
+		"--register=no", "--keep-unit", "--console=pipe",
+	}
+}
+
+// machines counts those that were started, for their names.
+var machines atomic.Int64
 
 // boot starts a throw-away copy of a distribution and waits until it is up.
 func boot(t *testing.T, suite string) *machine {
 	t.Helper()
 	root, packages := rootOf(t, suite), packagesOf(t, suite)
-	nspawn := exec.Command("systemd-nspawn", "--quiet", "--directory="+root, "--ephemeral", "--boot",
-		"--register=no", "--keep-unit", "--private-network", "--console=pipe",
-		"--bind-ro="+the.shared+":/e2e", "--bind-ro="+packages+":/packages")
+	nspawn := exec.Command("systemd-nspawn", append(throwAway(root), "--boot", "--private-network",
+		"--bind-ro="+the.shared+":/e2e", "--bind-ro="+packages+":/packages")...)
 	nspawn.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
 	// Its own process group, so that Ctrl-C reaches the test alone, which then cleans up.
 	nspawn.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -46,7 +58,7 @@ func boot(t *testing.T, suite string) *machine {
 
 	m := &machine{t: t}
 	t.Cleanup(func() {
-		// Killing init and not nspawn lets nspawn remove the copy.
+		// Killing init and not nspawn lets nspawn clean up.
 		if m.init != 0 {
 			_ = syscall.Kill(m.init, syscall.SIGKILL)
 		} else {

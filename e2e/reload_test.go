@@ -149,8 +149,10 @@ func TestBadConfigChangesNothing(t *testing.T) {
 		m.write("/etc/nano/apps.d/broken.toml", "[apps.broken]\nhosts = [\"broken.example.com\"]\nrooot = \"/srv/broken\"\n")
 		const where = "/etc/nano/apps.d/broken.toml:3:1:"
 		wantContains(t, "nanod reload", m.fails("nanod reload"), where, "rooot")
-		m.fails("systemctl reload nano")
-		wantContains(t, "systemctl status", m.try("systemctl --no-pager --full status nano").out, where, "rooot")
+		// systemctl prints nothing of what a service says, but where it is to be read.
+		wantContains(t, "systemctl reload", m.fails("systemctl reload nano"), "systemctl status nano.service")
+		wantContains(t, "systemctl status", m.try("systemctl --no-pager --full status nano").out, where, "rooot", "active (running)")
+		wantContains(t, "the journal", m.run("journalctl --no-pager -o cat -u nano -p err"), where, "rooot")
 		wantContains(t, "nanod check", m.fails("nanod check"), where)
 		if now := m.property("nano.service", "MainPID"); now != pid {
 			t.Errorf("MainPID was %s and is %s", pid, now)
@@ -198,5 +200,72 @@ func TestBadBinaryChangesNothing(t *testing.T) {
 			t.Errorf("under load: %s", seen)
 		}
 		m.wantMainPID()
+	})
+}
+
+const waiter = `export default {
+  async fetch(request) {
+    const seconds = Number(new URL(request.url).pathname.slice(1));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    return new Response("waited");
+  },
+};
+`
+
+// A stop comes to an end for every generation: what one has accepted, the one before
+// included, is answered within the drain time-out.
+func TestStopDrainsEveryGeneration(t *testing.T) {
+	eachSuite(t, func(t *testing.T, suite string) {
+		m := boot(t, suite)
+		m.installNano()
+		m.write("/etc/nano/nano.toml", "[server]\ndrain_timeout = \"8s\"\n")
+		m.write("/srv/waiter/index.js", waiter)
+		m.write("/etc/nano/apps.d/waiter.toml", "[apps.waiter]\nhosts = [\"waiter.localhost\"]\nroot = \"/srv/waiter\"\n")
+		for _, test := range []struct {
+			name    string
+			seconds int
+			after   string // done before the request
+			then    string // and while it is under way
+			want    int    // processes after that
+			answers bool
+		}{
+			{"of the first", 4, "true", "true", 1, true},
+			{"of a later one", 4, "systemctl reload nano", "true", 1, true},
+			{"of an older one", 4, "true", "systemctl reload nano", 2, true},
+			{"of an older one, which doesn't end", 300, "true", "systemctl reload nano", 2, false},
+		} {
+			m.curl("http://127.0.0.1/")
+			m.run(test.after)
+			m.waitForOneProcess()
+			answer := make(chan result, 1)
+			go func() {
+				answer <- m.try(fmt.Sprintf("curl -sS --fail -H 'Host: waiter.localhost' http://127.0.0.1/%d", test.seconds))
+			}()
+			eventually(t, 20*time.Second, func() string {
+				metrics := m.try("curl -sS --unix-socket /run/nano/admin.sock http://localhost/admin/metrics").out
+				if !strings.Contains(metrics, "nano_app_requests_in_flight{app=\"waiter\"} 1\n") {
+					return "the request is not under way"
+				}
+				return ""
+			})
+			m.run(test.then)
+			if pids := strings.Fields(m.run("pgrep -x nanod")); len(pids) != test.want {
+				t.Fatalf("%s: there are the processes %v", test.name, pids)
+			}
+			begun := time.Now()
+			m.run("systemctl stop nano.service")
+			took := time.Since(begun)
+			m.fails("pgrep -x nanod")
+			if took > 15*time.Second {
+				t.Errorf("%s: the stop took %s", test.name, took)
+			}
+			got := <-answer
+			if answered := got.code == 0 && got.out == "waited"; answered != test.answers {
+				t.Errorf("%s: after %s curl exits with %d: %s", test.name, took, got.code, got.out)
+			}
+			if state := m.property("nano.service", "ActiveState") + " " + m.property("nano.service", "Result"); state != "inactive success" {
+				t.Errorf("%s: the service is %s", test.name, state)
+			}
+		}
 	})
 }

@@ -34,7 +34,7 @@ func rootOf(t *testing.T, suite string) string {
 	t.Logf("making a %s in %s", suite, root)
 	unfinished := filepath.Join(the.cache, ".#"+suite)
 	command(t, "debootstrap", "--variant=minbase", "--include="+strings.Join(inRoot, ","), suite, unfinished)
-	command(t, "chroot", unfinished, "apt-get", "clean") // every machine is a copy
+	command(t, "chroot", unfinished, "apt-get", "clean")
 	// The tests' network is the loopback device.
 	if err := os.WriteFile(filepath.Join(unfinished, "etc/hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -58,13 +58,10 @@ func packagesOf(t *testing.T, suite string) string {
 	if err := os.MkdirAll(unfinished+"/partial", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	arguments := append([]string{
-		"--quiet", "--as-pid2", "--ephemeral", "--directory=" + root, "--register=no", "--keep-unit",
-		"--bind=" + unfinished + ":/packages",
+	arguments := append(throwAway(root), "--as-pid2", "--bind="+unfinished+":/packages",
 		"apt-get", "-q", "-y", "-o", "Dir::Cache::archives=/packages", "-o", "APT::Sandbox::User=root",
-		"install", "--download-only", "--no-install-recommends",
-	}, atHand...)
-	command(t, "systemd-nspawn", arguments...)
+		"install", "--download-only", "--no-install-recommends")
+	command(t, "systemd-nspawn", append(arguments, atHand...)...)
 	if err := os.Rename(unfinished, dir); err != nil {
 		t.Fatal(err)
 	}

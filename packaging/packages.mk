@@ -38,11 +38,15 @@ nfpm = ARCH=$(2) STAGE=$(STAGE)/$(2) VERSION='$(PACKAGE_VERSION)' SOURCE_DATE_EP
 
 # What of a package is made and not written.
 .PHONY: stage-amd64 stage-arm64
-stage-amd64 stage-arm64: stage-%: generate
+stage-amd64 stage-arm64: stage-%: generate changelog
 	@$(call need,$(CROSS_$*)g++,$(word 1,$(subst $(comma), ,$(CROSS_PACKAGE_$*))),$(word 2,$(subst $(comma), ,$(CROSS_PACKAGE_$*))))
 	@mkdir -p $(STAGE)/$*
 	CGO_ENABLED=1 GOOS=linux GOARCH=$* CC=$(CROSS_$*)gcc CXX=$(CROSS_$*)g++ $(GO) build $(PACKAGE_FLAGS) -o $(STAGE)/$*/nanod ./cmd/nano
 	$(GO) run ./packaging/copyright $(STAGE)/$*/nanod > $(STAGE)/$*/copyright
-	packaging/changelog '$(PACKAGE_VERSION)-1' $(COMMIT_TIME) > dist/stage/changelog.yaml
 	$(GO) tool go-md2man -in docs/man/nanod.8.md | gzip -9n > $(STAGE)/$*/nanod.8.gz
 	$(GO) tool go-md2man -in docs/man/nano.toml.5.md | gzip -9n > $(STAGE)/$*/nano.toml.5.gz
+
+.PHONY: changelog
+changelog:
+	@mkdir -p dist/stage
+	packaging/changelog '$(PACKAGE_VERSION)-1' $(COMMIT_TIME) > dist/stage/changelog.yaml
