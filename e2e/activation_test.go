@@ -84,14 +84,15 @@ func TestKilledUnderLoad(t *testing.T) {
 		m.installNano()
 		m.curl("http://127.0.0.1/")
 		load := m.startLoad("NANO is running")
-		m.write("/srv/waiter/index.js", waiter)
-		m.write("/etc/nano/apps.d/waiter.toml", "[apps.waiter]\nhosts = [\"waiter.localhost\"]\nroot = \"/srv/waiter\"\n")
-		for _, first := range []string{
-			"true", "systemctl reload nano", "systemctl reload nano",
-			// The one before still drains.
-			"{ curl -s -H 'Host: waiter.localhost' http://127.0.0.1/300 >/dev/null 2>&1 & }; sleep 1; systemctl reload nano; test $(pgrep -cx nanod) = 2",
-		} {
-			m.run(first)
+		m.addWaiter()
+		for _, drains := range []bool{false, false, true} {
+			if drains { // the generation before
+				m.holdRequest(300)
+			}
+			m.run("systemctl reload nano")
+			if !drains {
+				m.waitForOneProcess()
+			}
 			before := m.property("nano.service", "MainPID")
 			m.run("kill -9 " + before)
 			m.waitForOther("nano.service", before)

@@ -212,6 +212,29 @@ const waiter = `export default {
 };
 `
 
+func (m *machine) addWaiter() {
+	m.t.Helper()
+	m.write("/srv/waiter/index.js", waiter)
+	m.write("/etc/nano/apps.d/waiter.toml", "[apps.waiter]\nhosts = [\"waiter.localhost\"]\nroot = \"/srv/waiter\"\n")
+}
+
+// holdRequest begins a request that takes so long and waits until it is under way.
+func (m *machine) holdRequest(seconds int) <-chan result {
+	m.t.Helper()
+	answer := make(chan result, 1)
+	go func() {
+		answer <- m.try(fmt.Sprintf("curl -sS --fail -H 'Host: waiter.localhost' http://127.0.0.1/%d", seconds))
+	}()
+	eventually(m.t, 20*time.Second, func() string {
+		metrics := m.try("curl -sS --unix-socket /run/nano/admin.sock http://localhost/admin/metrics").out
+		if !strings.Contains(metrics, "nano_app_requests_in_flight{app=\"waiter\"} 1\n") {
+			return "the request is not under way"
+		}
+		return ""
+	})
+	return answer
+}
+
 // A stop comes to an end for every generation: what one has accepted, the one before
 // included, is answered within the drain time-out.
 func TestStopDrainsEveryGeneration(t *testing.T) {
@@ -219,8 +242,7 @@ func TestStopDrainsEveryGeneration(t *testing.T) {
 		m := boot(t, suite)
 		m.installNano()
 		m.write("/etc/nano/nano.toml", "[server]\ndrain_timeout = \"8s\"\n")
-		m.write("/srv/waiter/index.js", waiter)
-		m.write("/etc/nano/apps.d/waiter.toml", "[apps.waiter]\nhosts = [\"waiter.localhost\"]\nroot = \"/srv/waiter\"\n")
+		m.addWaiter()
 		for _, test := range []struct {
 			name    string
 			seconds int
@@ -237,17 +259,7 @@ func TestStopDrainsEveryGeneration(t *testing.T) {
 			m.curl("http://127.0.0.1/")
 			m.run(test.after)
 			m.waitForOneProcess()
-			answer := make(chan result, 1)
-			go func() {
-				answer <- m.try(fmt.Sprintf("curl -sS --fail -H 'Host: waiter.localhost' http://127.0.0.1/%d", test.seconds))
-			}()
-			eventually(t, 20*time.Second, func() string {
-				metrics := m.try("curl -sS --unix-socket /run/nano/admin.sock http://localhost/admin/metrics").out
-				if !strings.Contains(metrics, "nano_app_requests_in_flight{app=\"waiter\"} 1\n") {
-					return "the request is not under way"
-				}
-				return ""
-			})
+			answer := m.holdRequest(test.seconds)
 			m.run(test.then)
 			if pids := strings.Fields(m.run("pgrep -x nanod")); len(pids) != test.want {
 				t.Fatalf("%s: there are the processes %v", test.name, pids)
