@@ -491,6 +491,7 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   GuardIsolate(c);
   Isolate::Initialize(c->iso, params);
   Enter in(c);
+  NoteCode(c);
   c->iso->SetMicrotasksPolicy(MicrotasksPolicy::kExplicit);
   c->iso->SetAllowAtomicsWait(false);  // nothing could interrupt it
   c->iso->SetCaptureStackTraceForUncaughtExceptions(true, 20);
@@ -512,6 +513,7 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
 }
 
 int nano_load(nano_cell* c, const nano_module* m, int* cache_rejected) {
+  Turn turn(c);
   Enter in(c);
   Slice slice(c, 0);
   Isolate* iso = c->iso;
@@ -542,6 +544,7 @@ int nano_load(nano_cell* c, const nano_module* m, int* cache_rejected) {
 }
 
 int nano_settle(nano_cell* c) {
+  Turn turn(c);
   Enter in(c);
   Slice slice(c, 0);
   Local<Context> ctx = c->context.Get(c->iso);
@@ -560,6 +563,7 @@ nano_bytes nano_cache(nano_cell* c) {
 }
 
 int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed) {
+  Turn turn(c);
   Enter enter(c);
   Isolate* iso = c->iso;
   Local<Context> ctx = c->context.Get(iso);
@@ -607,6 +611,8 @@ int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, siz
   *consumed = r.Offset();
   return status;
 }
+
+int64_t nano_took(nano_cell* c) { return c->took; }
 
 nano_bytes nano_out(nano_cell* c) { return {c->out.data(), c->out.size()}; }
 

@@ -76,6 +76,9 @@ nano_bytes nano_cache(nano_cell*);
 // were begun. What JavaScript posted is in nano_out.
 int nano_tick(nano_cell*, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed);
 
+// nano_took is how much processor time (ns) the last call took since it last yielded.
+int64_t nano_took(nano_cell*);
+
 nano_bytes nano_out(nano_cell*);
 nano_bytes nano_error(nano_cell*);
 
@@ -83,15 +86,25 @@ nano_bytes nano_error(nano_cell*);
 
 // nano_slice tells the message that runs now: 0 when none does, else a number that
 // grows by one a message; *blame the request it runs for, *thread the kernel's id of
-// its thread, *begun how many bytes of the batch were begun, *since when (ns, monotonic).
-uint64_t nano_slice(nano_cell*, uint32_t* blame, int* thread, size_t* begun, uint64_t* since);
+// its thread, *begun how many bytes of the batch were begun, *start the thread's processor
+// time (ns) when its turn began.
+uint64_t nano_slice(nano_cell*, uint32_t* blame, int* thread, size_t* begun, int64_t* start);
 void nano_terminate(nano_cell*, int why);
 int nano_why(nano_cell*);
 // nano_check_memory has the running JavaScript interrupted, measured, and terminated
 // where it holds more than its limit.
 void nano_check_memory(nano_cell*);
 
-// These two only while it doesn't run.
+// nano_yield has the running JavaScript call nanoYield as soon as it can be interrupted.
+void nano_yield(nano_cell*);
+// nano_freeze is for a run that was given up: it stops its thread for good, where the
+// thread is in generated code just then, and says whether it stands still.
+int nano_freeze(nano_cell*, int thread);
+// nano_lost_workers counts threads of V8's own that wait for ever, since they ran out
+// of memory.
+int nano_lost_workers(void);
+
+// The rest only while it doesn't run.
 nano_stats nano_measure(nano_cell*);
 // nano_collect gives back what memory the isolate can do without.
 void nano_collect(nano_cell*);

@@ -14,6 +14,7 @@
 #include "v8.h"
 
 uint64_t Monotonic();  // nanoseconds
+int64_t ThreadTime();  // processor time of this thread, in nanoseconds
 extern const uint64_t kStarted;
 void FillRandom(uint8_t* p, size_t n);
 
@@ -54,12 +55,23 @@ struct nano_cell {
   bool rejected = false;
 
   // Read by the guard while JavaScript runs.
-  std::atomic<uint64_t> slice{0}, since{0};
+  std::atomic<uint64_t> slice{0};
   std::atomic<uint32_t> blame{0};
   std::atomic<int> thread{0}, why{NANO_WHY_NONE};
   std::atomic<size_t> begun{0};
   uint64_t slices = 0;
+  std::atomic<int64_t> turn{0};  // the thread's processor time when its turn began, ns
+  int64_t took = 0;
+  std::atomic<bool> yielding{false};   // it was asked to let others run
   std::atomic<size_t> first_limit{0};  // of the heap, before it was raised
+
+  // Of a run that was given up: whether, whether its thread stands still, and where
+  // generated code is.
+  std::atomic<bool> abandoned{false}, frozen{false};
+  struct {
+    uintptr_t start;
+    size_t size;
+  } code[2]{};
 };
 
 inline nano_cell* Cell(v8::Isolate* iso) { return static_cast<nano_cell*>(iso->GetData(0)); }
@@ -79,20 +91,24 @@ struct Enter {
   v8::HandleScope handles;
 };
 
+// Turn is the work of one turn. It may be paused in between: what counts is what came
+// after that.
+struct Turn {
+  explicit Turn(nano_cell* c) : c(c) { c->turn.store(ThreadTime()); }
+  ~Turn() { c->took = ThreadTime() - c->turn.load(); }
+  nano_cell* c;
+};
+
 // Slice is one uninterrupted run of JavaScript: what the guard's clock measures.
 struct Slice {
-  Slice(nano_cell* c, uint32_t blame) : c(c) {
-    c->thread.store(ThreadID(), std::memory_order_relaxed);
-    c->blame.store(blame, std::memory_order_relaxed);
-    c->since.store(Monotonic(), std::memory_order_relaxed);
-    c->slice.store(++c->slices, std::memory_order_release);
-  }
-  ~Slice() { c->slice.store(0, std::memory_order_release); }
+  Slice(nano_cell* c, uint32_t blame);
+  ~Slice();
   nano_cell* c;
 };
 
 void GuardProcess();
 void GuardIsolate(nano_cell* c);
+void NoteCode(nano_cell* c);
 
 // Reader takes messages apart; op.go says how they are made.
 class Reader {

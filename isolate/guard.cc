@@ -1,8 +1,10 @@
 // The guard's hooks in V8: what happens when memory runs out, and how running
 // JavaScript is stopped. Policy and clocks are guard.go's.
+#include <signal.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "cell.h"
@@ -15,8 +17,10 @@ namespace v8::base {
 void SetPrintStackTrace(void (*print)());
 }
 
-// In guard.go: notes that the isolate with this id is lost, and never returns.
+// In guard.go: nanoPark notes that the isolate with this id is lost, and never returns;
+// nanoYield lets others run before it, and says whether any did.
 extern "C" void nanoPark(unsigned long id, char* why);
+extern "C" int nanoYield(unsigned long id, long took);
 
 namespace {
 
@@ -34,10 +38,14 @@ size_t NearLimit(void* data, size_t current, size_t initial) {
   return current + kGrace;
 }
 
+// Threads of V8's own that ran out of memory in somebody's work.
+std::atomic<int> lost_workers{0};
+
 // V8 would now end the process. The thread waits for ever instead, with its heap.
 void OnOOM(const char* location, const OOMDetails& details) {
   Isolate* iso = Isolate::TryGetCurrent();
   nano_cell* c = iso ? Cell(iso) : nullptr;
+  if (!c) lost_workers++;
   nanoPark(c ? c->id : 0, const_cast<char*>(location ? location : "out of memory"));
 }
 
@@ -52,7 +60,60 @@ void Measure(Isolate* iso, void* data) {
   if (h.used_heap_size() + h.external_memory() > c->limit + kGrace) c->Terminate(NANO_WHY_MEMORY);
 }
 
+// The cell that this thread runs JavaScript of.
+thread_local std::atomic<nano_cell*> running{nullptr};
+
+// Of the real-time signals, one that neither the C library nor Go uses.
+const int kFreeze = SIGRTMAX - 3;
+
+uintptr_t ProgramCounter(const ucontext_t* u) {
+#if defined(__x86_64__)
+  return uintptr_t(u->uc_mcontext.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return uintptr_t(u->uc_mcontext.pc);
+#endif
+}
+
+// OnFreeze runs on a thread whose run was given up. Generated code holds no lock that
+// others may want: where the thread is in that, it waits there for ever. In C++ it goes
+// on, for the guard to try again.
+void OnFreeze(int, siginfo_t*, void* context) {
+  nano_cell* c = running.load();
+  if (!c || !c->abandoned.load()) return;
+  uintptr_t pc = ProgramCounter(static_cast<ucontext_t*>(context));
+  for (auto& code : c->code)
+    if (pc - code.start < code.size) {
+      c->frozen.store(true);
+      for (;;) pause();
+    }
+}
+
+// Yield runs where running JavaScript can be interrupted.
+void Yield(Isolate*, void* data) {
+  auto c = static_cast<nano_cell*>(data);
+  c->yielding.store(false);
+  if (nanoYield(c->id, ThreadTime() - c->turn.load())) c->turn.store(ThreadTime());
+}
+
 }  // namespace
+
+Slice::Slice(nano_cell* cell, uint32_t blame) : c(cell) {
+  c->thread.store(ThreadID(), std::memory_order_relaxed);
+  c->blame.store(blame, std::memory_order_relaxed);
+  c->slice.store(++c->slices, std::memory_order_release);
+  running.store(c, std::memory_order_relaxed);
+}
+
+Slice::~Slice() {
+  running.store(nullptr, std::memory_order_relaxed);
+  c->slice.store(0, std::memory_order_release);
+}
+
+int64_t ThreadTime() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return int64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
+}
 
 uint64_t Monotonic() {
   timespec t;
@@ -122,6 +183,11 @@ void nano_cell::Terminate(int reason) {
 void GuardProcess() {
   V8::SetFatalMemoryErrorCallback(OnOOM);
   base::SetPrintStackTrace(OnFatal);
+  struct sigaction action{};
+  action.sa_sigaction = OnFreeze;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  sigaction(kFreeze, &action, nullptr);
 }
 
 void GuardIsolate(nano_cell* c) {
@@ -129,20 +195,41 @@ void GuardIsolate(nano_cell* c) {
   c->iso->AddNearHeapLimitCallback(NearLimit, c);
 }
 
+void NoteCode(nano_cell* c) {
+  void* start;
+  const void* embedded;
+  c->iso->GetCodeRange(&start, &c->code[0].size);
+  c->code[0].start = uintptr_t(start);
+  c->iso->GetEmbeddedCodeRange(&embedded, &c->code[1].size);
+  c->code[1].start = uintptr_t(embedded);
+}
+
 extern "C" {
 
-uint64_t nano_slice(nano_cell* c, uint32_t* blame, int* thread, size_t* begun, uint64_t* since) {
+uint64_t nano_slice(nano_cell* c, uint32_t* blame, int* thread, size_t* begun, int64_t* start) {
   uint64_t n = c->slice.load(std::memory_order_acquire);
   *blame = c->blame.load();
   *thread = c->thread.load();
   *begun = c->begun.load();
-  *since = c->since.load();
+  *start = c->turn.load();
   return n;
 }
 
 void nano_terminate(nano_cell* c, int why) { c->Terminate(why); }
 
 int nano_why(nano_cell* c) { return c->why.load(); }
+
+void nano_yield(nano_cell* c) {
+  if (!c->yielding.exchange(true)) c->iso->RequestInterrupt(Yield, c);
+}
+
+int nano_freeze(nano_cell* c, int thread) {
+  c->abandoned.store(true);
+  if (!c->frozen.load()) syscall(SYS_tgkill, getpid(), thread, kFreeze);
+  return c->frozen.load();
+}
+
+int nano_lost_workers(void) { return lost_workers.load(); }
 
 void nano_check_memory(nano_cell* c) { c->iso->RequestInterrupt(Measure, c); }
 

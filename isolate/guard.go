@@ -3,7 +3,9 @@ package isolate
 import "C"
 
 import (
+	"maps"
 	"runtime/cgo"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,12 +16,23 @@ const (
 	guardEvery = 2 * time.Millisecond
 	// guardLinger is for how long it goes on looking when nothing runs.
 	guardLinger = 100 * time.Millisecond
-	// lendAfter is how long a run may hold its turn while others wait.
-	lendAfter = 3 * time.Millisecond
+	// yieldAfter is how long a run may have a turn while others wait: then it is paused.
+	yieldAfter = 3 * time.Millisecond
+	// lendAfter is how long it may go on nevertheless: some things can't be interrupted.
+	// All three are processor time; stallAfter is on the clock.
+	lendAfter  = 6 * time.Millisecond
+	stallAfter = 100 * time.Millisecond
 	// checkAfter is how long a run goes before its memory is looked at.
 	checkAfter = 5 * time.Millisecond
-	// abandonAfter is how long a run may go on after it was told to end.
-	abandonAfter = time.Second
+	// abandonCPU is how much a run may still take after it was told to end, and
+	// abandonAfter for how long it may go on at all.
+	abandonCPU   = 500 * time.Millisecond
+	abandonAfter = 4 * time.Second
+	// runawayNice is the priority of a thread whose run was given up (setpriority(2)).
+	runawayNice = 10
+	// stuckAfter is how long a run may have its turn whatever it takes: it may wait for a
+	// thread of V8's that is no more.
+	stuckAfter = 15 * time.Second
 	// loadCPU is what evaluating a module may take: much is compiled then, once.
 	loadCPU = 2 * time.Second
 	// youngCPU is what a run may take while JavaScript has run for less than youth in
@@ -31,8 +44,15 @@ const (
 // watch is what the guard remembers of one isolate; only its goroutine touches it.
 type watch struct {
 	slice uint64
-	start int64 // the thread's processor time when the slice began, ns
+	start time.Duration // the thread's processor time when the slice began
 	ended time.Time
+	spent time.Duration // the thread's processor time when the slice was told to end
+}
+
+// runaway is a thread that a run has taken along: the run was given up, and goes on.
+type runaway struct {
+	isolate *Isolate
+	thread  int
 }
 
 // watch looks at every run again and again: it ends those that take more than they
@@ -42,15 +62,14 @@ func (s *Scheduler) watch() {
 	defer tick.Stop()
 	idle := time.Now()
 	var active []*Isolate
+	var runaways []runaway
 	for {
 		s.mu.Lock()
-		active = active[:0]
-		for i := range s.active {
-			active = append(active, i)
-		}
+		active = slices.AppendSeq(active[:0], maps.Keys(s.active))
 		s.mu.Unlock()
 		now := time.Now()
-		if len(active) > 0 {
+		runaways = slices.DeleteFunc(runaways, runaway.stopped)
+		if len(active)+len(runaways) > 0 {
 			idle = now
 		} else if now.Sub(idle) > guardLinger {
 			tick.Stop()
@@ -64,7 +83,9 @@ func (s *Scheduler) watch() {
 			continue
 		}
 		for _, i := range active {
-			s.inspect(i, now)
+			if r, gone := s.inspect(i, now); gone {
+				runaways = append(runaways, r)
+			}
 		}
 		select {
 		case <-tick.C:
@@ -74,28 +95,42 @@ func (s *Scheduler) watch() {
 	}
 }
 
-func (s *Scheduler) inspect(i *Isolate, now time.Time) {
+// stopped tries to stop the thread, and reports whether nothing is left to stop.
+func (r runaway) stopped() bool {
+	done := true
+	r.isolate.living(func() { done = r.isolate.cell.freeze(r.thread) || r.isolate.cell.slice().number == 0 })
+	return done
+}
+
+// inspect looks at one run. gone: it was given up, and takes its thread along.
+func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 	var run slice
-	if !i.living(func() { run = i.cell.slice() }) || run.number == 0 {
-		return
+	if !i.born.Load() || !i.living(func() { run = i.cell.slice() }) || run.number == 0 {
+		return runaway{}, false
 	}
-	ran := time.Duration(monotonic() - run.since)
+	spent := threadCPU(run.thread)
 	w := &i.guard
 	if run.number != w.slice {
 		// What it had before the guard saw it first isn't known: on a busy machine the wall
 		// clock says little. The limit is late by one look at the most.
-		*w = watch{slice: run.number, start: threadCPU(run.thread)}
+		*w = watch{slice: run.number, start: spent}
 	}
-	if ran > lendAfter {
+	took, since := spent-run.start, s.since(i, now)
+	if took > yieldAfter && s.contended() {
+		i.living(i.cell.yield)
+	}
+	if took > lendAfter || since > stallAfter {
 		s.lend(i)
 	}
 	if !w.ended.IsZero() {
-		if now.Sub(w.ended) > abandonAfter {
-			// It burns its core for as long as the process lives: only when nobody wants it.
-			_ = unix.SchedSetAttr(run.thread, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
-			s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame}, run.begun)
+		if now.Sub(w.ended) < abandonAfter && spent-w.spent < abandonCPU {
+			return runaway{}, false
 		}
-		return
+		// Until it can be stopped it burns its core. It may hold a lock of V8's now and then
+		// that all want: so it is to have less than others, but not much less.
+		_ = unix.Setpriority(unix.PRIO_PROCESS, run.thread, runawayNice)
+		s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame}, run.begun)
+		return runaway{i, run.thread}, true
 	}
 	limit := i.opts.CPU
 	if i.isLoading() {
@@ -103,18 +138,18 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) {
 	} else if i.Busy() < youth {
 		limit = max(limit, youngCPU)
 	}
-	if time.Duration(threadCPU(run.thread)-w.start) > limit {
-		w.ended = now
-		i.living(func() { i.cell.terminate(whyCPU) })
-		return
-	}
 	i.living(func() {
-		if i.cell.why() != whyNone {
-			w.ended = now // the heap limit or Close ended it
-		} else if ran > checkAfter {
+		switch {
+		case i.cell.why() != whyNone: // the heap limit or Close ended it
+			w.ended, w.spent = now, spent
+		case spent-w.start > limit || since > stuckAfter:
+			w.ended, w.spent = now, spent
+			i.cell.terminate(whyCPU)
+		case since > checkAfter:
 			i.cell.checkMemory()
 		}
 	})
+	return runaway{}, false
 }
 
 func (i *Isolate) isLoading() bool {
@@ -127,7 +162,7 @@ func (i *Isolate) isLoading() bool {
 // and its memory are lost.
 func (s *Scheduler) abandon(i *Isolate, l Loss, begun int) {
 	s.mu.Lock()
-	s.end(i)
+	s.end(i, 0, true)
 	s.mu.Unlock()
 	// Its heap may have grown to twice the limit, and stays.
 	s.charge(i, 2*i.opts.Memory)
@@ -150,19 +185,24 @@ func nanoPark(id C.ulong, reason *C.char) {
 	select {}
 }
 
-// threadCPU is the processor time of a thread of this process, in ns; 0 where it is
-// gone. The clock's number is made as clock_getcpuclockid(3) makes it.
-func threadCPU(thread int) int64 {
+// nanoYield is called by JavaScript that was interrupted, for others to run before it
+// goes on. It reports whether any did. The turn has taken so much processor time, in ns.
+//
+//export nanoYield
+func nanoYield(id C.ulong, took C.long) C.int {
+	i := cgo.Handle(id).Value().(*Isolate)
+	if i.born.Load() && i.opts.Scheduler.yield(i, time.Duration(took)) {
+		return 1
+	}
+	return 0
+}
+
+// threadCPU is the processor time of a thread of this process; 0 where it is gone. The clock's number is made as clock_getcpuclockid(3) makes it.
+func threadCPU(thread int) time.Duration {
 	const perThread, schedClock = 4, 2
 	var t unix.Timespec
 	if unix.ClockGettime(int32(^thread<<3|perThread|schedClock), &t) != nil {
 		return 0
 	}
-	return t.Nano()
-}
-
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it can't fail
-	return t.Nano()
+	return time.Duration(t.Nano())
 }

@@ -94,19 +94,24 @@ func New(opts Options) (*Isolate, error) {
 	}
 	i.timers.init(i.expire)
 	i.handle = cgo.NewHandle(i)
-	made := make(chan struct{})
-	// V8 may park the thread for good when it is out of memory for a new isolate.
-	go func() {
-		i.cell = newCell(opts.Snapshot, opts.Memory, uint64(i.handle))
-		close(made)
-	}()
-	select {
-	case <-made:
-	case <-time.After(10 * time.Second):
+	opts.Scheduler.do(i, func() time.Duration {
+		// V8 may park the thread for good when it is out of memory for a new isolate.
+		made := make(chan time.Duration, 1)
+		go func() {
+			made <- onThread(func() { i.cell = newCell(opts.Snapshot, opts.Memory, uint64(i.handle)) })
+		}()
+		select {
+		case took := <-made:
+			i.born.Store(true)
+			return took
+		case <-time.After(10 * time.Second):
+			return 0
+		}
+	})
+	if !i.born.Load() {
 		opts.Scheduler.forget(i)
 		return nil, errors.New("V8 has no room for another isolate")
 	}
-	i.born.Store(true)
 	i.measure()
 	return i, nil
 }
@@ -133,10 +138,11 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	i.mu.Unlock()
 
 	go func() {
-		i.opts.Scheduler.acquire(i)
-		st, rej := i.cell.load(m)
-		rejected = rej
-		i.opts.Scheduler.release(i)
+		var st status
+		i.opts.Scheduler.do(i, func() time.Duration {
+			st, rejected = i.cell.load(m)
+			return i.cell.took()
+		})
 		i.handOut()
 		i.loaded(st)
 		i.run()

@@ -58,9 +58,9 @@ func (i *Isolate) run() {
 					st = terminated
 				}
 			}
-			i.opts.Scheduler.release(i)
+			i.opts.Scheduler.release(i, i.cell.took())
 			if i.isLost() { // evicted; or abandoned, and came back after all
-				runtime.LockOSThread() // for good: the guard may have spoilt the thread's priority
+				runtime.LockOSThread() // for good: the guard may have lowered the thread's priority
 				i.disposeOnce()
 				return
 			}
@@ -80,9 +80,11 @@ func (i *Isolate) run() {
 			i.batch = i.batch[len(i.batch)-len(batch):]
 			i.mu.Unlock()
 			if loading {
-				i.opts.Scheduler.acquire(i)
-				st := i.cell.settle()
-				i.opts.Scheduler.release(i)
+				var st status
+				i.opts.Scheduler.do(i, func() time.Duration {
+					st = i.cell.settle()
+					return i.cell.took()
+				})
 				i.handOut()
 				i.loaded(st)
 				loading = st == pending
@@ -219,7 +221,7 @@ func (i *Isolate) disposeOnce() {
 	if loading != nil {
 		loading <- ErrClosed
 	}
-	i.cell.dispose()
+	i.opts.Scheduler.do(i, func() time.Duration { return onThread(i.cell.dispose) })
 	i.handle.Delete()
 	i.opts.Scheduler.forget(i)
 }

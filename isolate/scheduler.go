@@ -1,17 +1,22 @@
 package isolate
 
 import (
-	"math"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Scheduler shares the machine's cores among the isolates of a process, and guards
-// them while they run. There is one a process. Of the apps that wait, the one that has
-// run least of late is next, however many isolates each has: a busy app can't starve a
-// quiet one, nor can a hundred.
+// them while they run. There is one a process. Apps that want more than there is get
+// equal shares, however many isolates each has, and one whose runs are short is before
+// those whose runs are long: a busy app can't starve a quiet one, nor can a hundred.
+//
+// That is start-time fair queueing (Goyal, Vin, Cheng, 1996), ordered by when a turn
+// would end in virtual time.
 type Scheduler struct {
 	// mu guards the fields below; it is never held across a wait.
 	mu      sync.Mutex
@@ -19,8 +24,9 @@ type Scheduler struct {
 	active  map[*Isolate]*turn   // isolates whose JavaScript runs now
 	waiting map[string][]*waiter // by app, oldest first
 	order   []string             // apps that wait, in the order in which they came
-	used    map[string]usage     // by app
-	lent    int                  // turns made for those that run long
+	shares  map[string]*share    // by app
+	virtual time.Duration        // when the last turn began, in virtual time
+	lent    int                  // turns made while others are long
 	all     map[*Isolate]int64   // what each takes of the budget, in bytes
 	// reserved is the sum of that; refused counts isolates that were not admitted.
 	reserved, maxReserved int64
@@ -38,25 +44,21 @@ type turn struct {
 	began time.Time
 }
 
-// usage is for how long an app has run of late: what it ran fades, by half each fade.
-type usage struct {
-	ran time.Duration
-	at  time.Time
+// share is what an app had of the cores.
+type share struct {
+	end  time.Duration // of its last turn, in virtual time
+	tick time.Duration // how long its ticks are, on average
 }
 
 const (
-	fade = time.Second
-	// maxLent is how many turns are lent at once, a core; to apps that have run much less
-	// than who holds them up, maxLentLight.
-	maxLent, maxLentLight = 1, 5
+	// maxLent is how many turns are lent at once, a core; to apps whose ticks are short,
+	// maxLentShort.
+	maxLent, maxLentShort = 1, 5
+	// newTick is how long an app's first tick is thought to be.
+	newTick = 5 * time.Millisecond
+	// keepShares is how many apps are remembered beyond those that have isolates.
+	keepShares = 1000
 )
-
-func (u usage) now(now time.Time) time.Duration {
-	if u.ran == 0 {
-		return 0
-	}
-	return time.Duration(float64(u.ran) * math.Exp2(-float64(now.Sub(u.at))/float64(fade)))
-}
 
 type waiter struct {
 	isolate *Isolate
@@ -69,6 +71,7 @@ func NewScheduler() *Scheduler {
 		free:    runtime.GOMAXPROCS(0),
 		active:  make(map[*Isolate]*turn),
 		waiting: make(map[string][]*waiter),
+		shares:  make(map[string]*share),
 		all:     make(map[*Isolate]int64),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -88,6 +91,25 @@ func (s *Scheduler) Isolates() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.all)
+}
+
+// do has f run in a turn that is no tick: it makes, loads or ends i. f says how much
+// processor time it took.
+func (s *Scheduler) do(i *Isolate, f func() time.Duration) {
+	s.acquire(i)
+	took := f()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(i, took, false)
+}
+
+// onThread is how much processor time f takes; it goes on on one thread.
+func onThread(f func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadCPU(unix.Gettid())
+	f()
+	return threadCPU(unix.Gettid()) - began
 }
 
 // acquire waits for a turn.
@@ -111,6 +133,7 @@ func (s *Scheduler) acquire(i *Isolate) {
 
 // start notes that i runs; the lock is held.
 func (s *Scheduler) start(i *Isolate) {
+	s.virtual = max(s.virtual, s.share(i.opts.App).end)
 	s.active[i] = &turn{began: time.Now()}
 	if len(s.active) == 1 {
 		select {
@@ -120,45 +143,62 @@ func (s *Scheduler) start(i *Isolate) {
 	}
 }
 
-// release gives the turn to whoever is next.
-func (s *Scheduler) release(i *Isolate) {
+// share is the app's, made where there is none; the lock is held.
+func (s *Scheduler) share(app string) *share {
+	sh := s.shares[app]
+	if sh == nil {
+		if len(s.shares) > len(s.all)+keepShares {
+			maps.DeleteFunc(s.shares, func(_ string, old *share) bool { return old.end <= s.virtual })
+		}
+		sh = &share{tick: newTick}
+		s.shares[app] = sh
+	}
+	return sh
+}
+
+// release ends i's tick, which took so much processor time, and gives the turn to whoever
+// is next.
+func (s *Scheduler) release(i *Isolate, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end(i)
+	s.end(i, took, true)
 }
 
 // end takes i's turn back, and what was lent for it; the lock is held. The guard may
 // have done it before.
-func (s *Scheduler) end(i *Isolate) {
+func (s *Scheduler) end(i *Isolate, took time.Duration, tick bool) {
 	t, ok := s.active[i]
 	if !ok {
 		return
 	}
 	delete(s.active, i)
-	now := time.Now()
-	if s.used == nil {
-		s.used = make(map[string]usage)
+	sh := s.share(i.opts.App)
+	sh.end = max(s.virtual, sh.end) + took
+	if tick {
+		sh.tick += (took - sh.tick) / 4
 	}
-	s.used[i.opts.App] = usage{s.used[i.opts.App].now(now) + now.Sub(t.began), now}
 	s.lent -= t.lent
 	s.free += 1 - t.lent // below zero: the next ones that end pay for it
 	s.grant()
 }
 
-// next is which of the apps that wait has run least of late; the lock is held.
-func (s *Scheduler) next(now time.Time) (at int, ran time.Duration) {
+// next is which of the apps that wait would be through first, in virtual time; the lock
+// is held.
+func (s *Scheduler) next() (at int) {
+	var first time.Duration
 	for n, app := range s.order {
-		if r := s.used[app].now(now); n == 0 || r < ran {
-			at, ran = n, r
+		sh := s.share(app)
+		if end := max(s.virtual, sh.end) + sh.tick; n == 0 || end < first {
+			at, first = n, end
 		}
 	}
-	return at, ran
+	return at
 }
 
 // grant hands free turns to those that wait; the lock is held.
 func (s *Scheduler) grant() {
 	for s.free > 0 && len(s.order) > 0 {
-		at, _ := s.next(time.Now())
+		at := s.next()
 		app := s.order[at]
 		queue := s.waiting[app]
 		w := queue[0]
@@ -175,10 +215,40 @@ func (s *Scheduler) grant() {
 	}
 }
 
-// lend makes another turn where i has run for long while others wait: the kernel then
+// since is for how long i has had its turn.
+func (s *Scheduler) since(i *Isolate, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.active[i]; t != nil {
+		return now.Sub(t.began)
+	}
+	return 0
+}
+
+// contended reports whether anyone waits for a turn.
+func (s *Scheduler) contended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.order) > 0
+}
+
+// yield has i, which runs, wait for another turn, if anyone else waits for one. It
+// reports whether it did.
+func (s *Scheduler) yield(i *Isolate, took time.Duration) bool {
+	s.mu.Lock()
+	if s.active[i] == nil || len(s.order) == 0 {
+		s.mu.Unlock()
+		return false
+	}
+	s.end(i, took, true)
+	s.mu.Unlock()
+	s.acquire(i)
+	return true
+}
+
+// lend makes another turn where i can't be paused while others wait: the kernel then
 // shares the core between the two. It is given up when i's run ends. More than a few
-// would leave nothing to anyone: beyond those only an app that has run much less than
-// i's has one.
+// would leave nothing to anyone: beyond those only an app whose ticks are short has one.
 func (s *Scheduler) lend(i *Isolate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,11 +256,9 @@ func (s *Scheduler) lend(i *Isolate) {
 	if !ok || len(s.order) == 0 {
 		return
 	}
-	now := time.Now()
-	_, ran := s.next(now)
-	light := 8*ran < s.used[i.opts.App].now(now)+now.Sub(t.began)
+	short := s.share(s.order[s.next()]).tick < yieldAfter
 	cores := runtime.GOMAXPROCS(0)
-	if s.lent < maxLent*cores && t.lent == 0 || light && s.lent < maxLentLight*cores {
+	if s.lent < maxLent*cores && t.lent == 0 || short && s.lent < maxLentShort*cores {
 		t.lent++
 		s.lent++
 		s.free++

@@ -7,10 +7,15 @@ import (
 	"time"
 )
 
+// newTestScheduler has one turn, and no guard.
+func newTestScheduler() *Scheduler {
+	return &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), shares: map[string]*share{}}
+}
+
 // TestTurns: apps get their turns one after the other, however many isolates wait.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), used: map[string]usage{}}
+		s := newTestScheduler()
 		holder := &Isolate{opts: Options{App: "holder"}}
 		s.acquire(holder)
 		var order []string
@@ -20,11 +25,11 @@ func TestTurns(t *testing.T) {
 				s.acquire(i)
 				order = append(order, app) // one at a time: there is one turn
 				time.Sleep(time.Millisecond)
-				s.release(i)
+				s.release(i, time.Millisecond)
 			}()
 			synctest.Wait()
 		}
-		s.release(holder)
+		s.release(holder, 0)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if want := []string{"busy", "quiet", "other", "busy", "busy"}; !slices.Equal(order, want) {
@@ -36,10 +41,58 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// TestShares: ten apps whose runs are long share the core evenly, and one whose runs are
+// short waits for no more than the one that runs, for as long as it wants less than they.
+func TestShares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestScheduler()
+		stop := false
+		ran := map[string]time.Duration{}
+		use := func(app string, took, pause time.Duration) {
+			i := &Isolate{opts: Options{App: app}}
+			for !stop {
+				s.acquire(i)
+				time.Sleep(took)
+				ran[app] += took // one at a time: there is one turn
+				s.release(i, took)
+				time.Sleep(pause)
+			}
+		}
+		const long = 100 * time.Millisecond
+		for _, app := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+			go use(app, long, 0)
+		}
+		go use("greedy", long, 0)
+		go use("greedy", long, 0)
+		time.Sleep(10 * time.Second) // now it is known how long they are
+		var longest time.Duration
+		for range 100 {
+			i := &Isolate{opts: Options{App: "short"}}
+			asked := time.Now()
+			s.acquire(i)
+			longest = max(longest, time.Since(asked))
+			time.Sleep(time.Millisecond)
+			s.release(i, time.Millisecond)
+			time.Sleep(20 * time.Millisecond)
+		}
+		if longest > long {
+			t.Errorf("the short app waited for %s", longest)
+		}
+		time.Sleep(100 * time.Second)
+		stop = true
+		for app, d := range ran {
+			if share := d.Seconds() / ran["a"].Seconds(); share < 0.8 || share > 1.25 {
+				t.Errorf("%s ran for %s, a for %s", app, d, ran["a"])
+			}
+		}
+		time.Sleep(10 * time.Second)
+	})
+}
+
 // TestLend: a long run lends its turn to those that wait, once, and gives nothing back.
 func TestLend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), used: map[string]usage{}}
+		s := newTestScheduler()
 		long, short := &Isolate{opts: Options{App: "long"}}, &Isolate{opts: Options{App: "short"}}
 		s.acquire(long)
 		s.lend(long) // nobody waits
@@ -52,11 +105,11 @@ func TestLend(t *testing.T) {
 		s.lend(long)
 		s.lend(long)
 		<-ran
-		s.release(long)
+		s.release(long, time.Second)
 		if s.free != 0 {
 			t.Error("the lent turn came back while it is in use")
 		}
-		s.release(short)
+		s.release(short, 0)
 		if s.free != 1 {
 			t.Errorf("%d turns, want 1", s.free)
 		}

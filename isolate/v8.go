@@ -18,12 +18,16 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 )
 
 // flags are V8's. Nothing else drives V8's task queue while an isolate is idle, so
 // WebAssembly must compile on the spot.
-const flags = "--no-wasm-async-compilation --js-base-64 --js-float16array --stack-size=900"
+// Collections are a matter of the isolate's own thread: there they take the app's turn
+// and its processor time, and no thread of V8's that all share can run out of memory in
+// one app's work, and then be missed by all.
+const flags = "--no-wasm-async-compilation --js-base-64 --js-float16array --stack-size=900 --single-threaded-gc"
 
 // startV8 is the one piece of state of the whole process: V8 can be started once.
 var startV8 = sync.OnceFunc(func() {
@@ -108,6 +112,10 @@ func (c cell) load(m Module) (st status, cacheRejected bool) {
 	return status(r), rejected != 0
 }
 
+// took is how much processor time the last of load, settle and tick took, since it last
+// yielded.
+func (c cell) took() time.Duration { return time.Duration(C.nano_took(c.c)) }
+
 func (c cell) settle() status { return status(C.nano_settle(c.c)) }
 
 // tick delivers in, and says how many bytes of it were begun.
@@ -130,8 +138,12 @@ func (c cell) codeCache() []byte {
 func (c cell) terminate(w why) { C.nano_terminate(c.c, C.int(w)) }
 func (c cell) why() why        { return why(C.nano_why(c.c)) }
 func (c cell) checkMemory()    { C.nano_check_memory(c.c) }
-func (c cell) collect()        { C.nano_collect(c.c) }
-func (c cell) dispose()        { C.nano_dispose(c.c) }
+func (c cell) freeze(thread int) bool {
+	return C.nano_freeze(c.c, C.int(thread)) != 0
+}
+func (c cell) yield()   { C.nano_yield(c.c) }
+func (c cell) collect() { C.nano_collect(c.c) }
+func (c cell) dispose() { C.nano_dispose(c.c) }
 
 // slice is one uninterrupted run of JavaScript as the guard sees it from outside.
 type slice struct {
@@ -139,16 +151,16 @@ type slice struct {
 	blame  uint32
 	thread int
 	begun  int
-	since  int64 // ns, monotonic
+	start  time.Duration // the thread's processor time when its turn began
 }
 
 func (c cell) slice() slice {
 	var blame C.uint32_t
 	var thread C.int
 	var begun C.size_t
-	var since C.uint64_t
-	n := C.nano_slice(c.c, &blame, &thread, &begun, &since)
-	return slice{uint64(n), uint32(blame), int(thread), int(begun), int64(since)}
+	var start C.int64_t
+	n := C.nano_slice(c.c, &blame, &thread, &begun, &start)
+	return slice{uint64(n), uint32(blame), int(thread), int(begun), time.Duration(start)}
 }
 
 // Memory is what an isolate holds, in bytes.
@@ -169,6 +181,10 @@ func (c cell) measure() Memory {
 func goBytes(b C.nano_bytes) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(b.data)), int(b.size))
 }
+
+// LostWorkers counts threads of V8's own that the process has lost for good: they ran
+// out of memory in some isolate's work.
+func LostWorkers() int { return int(C.nano_lost_workers()) }
 
 // V8Version is the version of V8 that is linked in.
 func V8Version() string { return C.GoString(C.nano_v8_version()) }
