@@ -424,7 +424,17 @@ struct nano_snapshot {
   StartupData blob{nullptr, 0};
 };
 
-size_t nano_snapshot_size(const nano_snapshot* s) { return size_t(s->blob.raw_size); }
+nano_bytes nano_snapshot_data(const nano_snapshot* s) {
+  return {reinterpret_cast<const uint8_t*>(s->blob.data), size_t(s->blob.raw_size)};
+}
+
+nano_snapshot* nano_restore(const char* prelude, size_t size, const void* data, size_t data_size) {
+  auto s = new nano_snapshot(prelude, size);
+  auto copy = new char[data_size];
+  memcpy(copy, data, data_size);
+  s->blob = {copy, int(data_size)};
+  return s;
+}
 
 nano_snapshot* nano_take(const char* prelude, size_t size, char** error) {
   *error = nullptr;

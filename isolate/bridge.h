@@ -46,8 +46,10 @@ typedef struct nano_snapshot nano_snapshot;
 // *error (malloc'ed). The prelude must be ASCII, and stay where it is for ever.
 nano_snapshot* nano_take(const char* prelude, size_t size, char** error);
 
-// nano_snapshot_size is how many bytes a snapshot takes.
-size_t nano_snapshot_size(const nano_snapshot*);
+// nano_snapshot_data is a snapshot's bytes, and nano_restore makes one of them: in the
+// same program, and of the same prelude.
+nano_bytes nano_snapshot_data(const nano_snapshot*);
+nano_snapshot* nano_restore(const char* prelude, size_t size, const void* data, size_t data_size);
 
 // nano_new makes an isolate with its context. limit is the most that its heap and its
 // array buffers may hold, in bytes; id comes back in nanoPark.
