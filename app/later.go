@@ -161,11 +161,11 @@ func (s *Set) slot(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, errBusy
 	}
-	leave = sync.OnceFunc(func() { <-s.slots })
-	late := time.AfterFunc(slotTimeout, leave)
+	free := sync.OnceFunc(func() { <-s.slots })
+	late := time.AfterFunc(slotTimeout, free)
 	return func() {
 		late.Stop()
-		leave()
+		free()
 	}, nil
 }
 

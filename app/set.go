@@ -100,21 +100,25 @@ type Set struct {
 
 // NewSet starts V8 and its guard; there are no apps yet.
 func NewSet(opts Options) (*Set, error) {
-	snapshot, err := isolate.NewSnapshot(webapi.Prelude())
-	if err != nil {
-		return nil, err
-	}
 	s := &Set{
-		opts: opts, log: opts.Log, snapshot: snapshot, scheduler: isolate.NewScheduler(), stop: make(chan struct{}),
+		opts: opts, log: opts.Log, stop: make(chan struct{}),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.loading, s.stopLoading = context.WithCancel(s.ctx)
+	take := isolate.NewSnapshot
+	var err error
 	if opts.Cache != "" && !opts.Dev {
 		if s.store, err = openStore(opts.Cache, opts.Log); err != nil {
-			s.log.Warn("no cache directory: apps that sleep stay in memory, and are bundled at each start", "error", err)
+			s.log.Info("no cache directory: apps that sleep stay in memory, and are bundled at each start", "error", err)
+		} else {
+			take = s.store.snapshot
 		}
 	}
+	if s.snapshot, err = take(webapi.Prelude()); err != nil {
+		return nil, err
+	}
+	s.scheduler = isolate.NewScheduler()
 	s.buffers.New = func() any { return new([readSize]byte) }
 	s.apps.Store(&map[string]*App{})
 	go s.sweep()

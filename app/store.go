@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/nano-runtime/nano/bundle"
 	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/isolate"
 )
 
 const (
@@ -40,6 +42,8 @@ const (
 	// still serve, in an older generation.
 	newestEntry = ".app"
 	olderEntry  = ".app.1"
+	// snapshotFile is V8's heap as the prelude leaves it.
+	snapshotFile = "snapshot"
 )
 
 // store keeps what was made of the apps' files on disk, for the next wake and the next
@@ -104,6 +108,27 @@ func (s *store) close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	return s.root.Close()
+}
+
+// snapshot makes V8's snapshot, or restores the one that the process before made. Code
+// caches are only good for the very same: the program's entries are those made with it.
+func (s *store) snapshot(prelude string) (*isolate.Snapshot, error) {
+	data, err := s.root.ReadFile(snapshotFile)
+	head := sha256.Sum256([]byte(s.program + prelude))
+	if n := len(head); err == nil && len(data) > 2*n && bytes.Equal(data[:n], head[:]) {
+		if sum := sha256.Sum256(data[2*n:]); bytes.Equal(data[n:2*n], sum[:]) {
+			s.program += " " + hex.EncodeToString(sum[:8])
+			return isolate.RestoreSnapshot(prelude, data[2*n:]), nil
+		}
+	}
+	snap, err := isolate.NewSnapshot(prelude)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(snap.Bytes())
+	s.program += " " + hex.EncodeToString(sum[:8])
+	s.put(snapshotFile, slices.Concat(head[:], sum[:], snap.Bytes()), nil)
+	return snap, nil
 }
 
 // entry is what the store knows of a version of an app.
@@ -261,22 +286,33 @@ func (s *store) write(e *entry, p parts) bool {
 	if err != nil || len(data) > maxEntry {
 		return false
 	}
+	name := e.App + newestEntry
+	return s.put(name, data, func() error {
+		f, old, err := s.open(name)
+		if err != nil {
+			return nil // there is none
+		}
+		f.Close()
+		if old.Hash == e.Hash {
+			return nil
+		}
+		return s.root.Rename(name, e.App+olderEntry)
+	})
+}
+
+// put writes a file that is there whole or not at all. before is called when all is
+// written.
+func (s *store) put(name string, data []byte, before func() error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
 	s.writes++
-	name := e.App + newestEntry
-	temp := fmt.Sprintf("%s.%d-%d.tmp", e.App, os.Getpid(), s.writes)
-	err = s.root.WriteFile(temp, data, 0o600)
-	if err == nil {
-		if f, old, oldErr := s.open(name); oldErr == nil {
-			f.Close()
-			if old.Hash != e.Hash {
-				err = s.root.Rename(name, e.App+olderEntry)
-			}
-		}
+	temp := fmt.Sprintf("%s.%d-%d.tmp", name, os.Getpid(), s.writes)
+	err := s.root.WriteFile(temp, data, 0o600)
+	if err == nil && before != nil {
+		err = before()
 	}
 	if err == nil {
 		err = s.root.Rename(temp, name)
@@ -307,7 +343,7 @@ func (s *store) sweep(apps map[string]*App) {
 	}
 	for _, d := range list {
 		fi, err := d.Info()
-		if err != nil {
+		if err != nil || d.Name() == snapshotFile {
 			continue
 		}
 		name, isNewest := strings.CutSuffix(d.Name(), newestEntry)
