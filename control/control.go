@@ -33,6 +33,9 @@ type Options struct {
 	// Successor says that an older generation still serves: this one must not take over
 	// with less than that one has.
 	Successor bool
+	// Later says to serve at once, and to load apps as they are asked for. A successor
+	// doesn't: it makes sure that it has what the older generation has.
+	Later bool
 	// Changed is called after each change, with the apps as they are then.
 	Changed func()
 }
@@ -54,6 +57,8 @@ type Controller struct {
 	closing  sync.Once
 	watching sync.WaitGroup
 	watcher  atomic.Pointer[watcher] // nil: nothing is watched
+
+	later later
 
 	mu       sync.Mutex // guards the fields below
 	cfg      *config.Config
@@ -124,7 +129,13 @@ func (c *Controller) Start(ctx context.Context, set *app.Set) error {
 		}
 	}
 	began := time.Now()
-	change := set.Apply(ctx, c.cfg, by)
+	load := set.Apply
+	if c.opts.Later && !c.opts.Successor {
+		load = func(ctx context.Context, cfg *config.Config, by string, _ ...string) *app.Change {
+			return set.Begin(ctx, cfg, by)
+		}
+	}
+	change := load(ctx, c.cfg, by)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -192,10 +203,12 @@ func (c *Controller) adopt(cfg *config.Config) {
 
 // snapshot is what the next process should know.
 func (c *Controller) snapshot() record {
-	r := record{Program: program(), Apps: make(map[string]appRecord), Outcome: c.Last()}
+	r := record{Apps: make(map[string]appRecord), Outcome: c.Last()}
 	for _, a := range c.set.Apps() {
 		i := a.Info()
-		r.Apps[a.Name] = appRecord{Versions: i.Versions, Serving: i.Version.Number > 0, Disabled: i.State == app.Disabled, Asleep: i.State == app.Sleeping}
+		// What served in the process before, and has not been tried yet, counts as serving.
+		serving := i.Version.Number > 0 || i.State == app.Loading && len(i.Versions) > 0
+		r.Apps[a.Name] = appRecord{Versions: i.Versions, Serving: serving, Disabled: i.State == app.Disabled, Asleep: i.State == app.Sleeping || i.State == app.Loading}
 	}
 	return r
 }

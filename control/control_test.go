@@ -294,7 +294,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestSleepsOn leaves apps asleep that slept before, unless they have changed.
+// TestSleepsOn leaves apps asleep that slept before; one that has changed is loaded first.
 func TestSleepsOn(t *testing.T) {
 	w := begin(t, strings.ReplaceAll(files, "root = ", "idle = \"1s\"\nroot = ")+`
 -- etc/apps.d/four.toml --
@@ -309,7 +309,7 @@ root = "../../three"
 	w.write("-- two/index.js --\nexport default { fetch: () => new Response(\"two 2\") }\n")
 	next := w.again(true)
 	next.c.Serving()
-	want := map[string]app.State{"one": app.Sleeping, "two": app.Serving, "three": app.Serving, "four": app.Serving}
+	want := map[string]app.State{"one": app.Sleeping, "two": app.Sleeping, "three": app.Serving, "four": app.Serving}
 	for name, state := range want {
 		if i := next.info(name); i.State != state || i.Version.Number == 0 {
 			t.Errorf("%s is %s, version %d; want %s", name, i.State, i.Version.Number, state)

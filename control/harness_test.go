@@ -104,7 +104,9 @@ func (w *world) tryOpen(successor bool) error {
 	if err != nil {
 		return err
 	}
-	set, err := app.NewSet(app.Options{Log: o.Log, Versions: c.Versions(), Asleep: c.Asleep(), Event: c.AppEvent})
+	set, err := app.NewSet(app.Options{
+		Log: o.Log, Versions: c.Versions(), Asleep: c.Asleep(), Cache: filepath.Join(w.dir, "cache"), Event: c.AppEvent, Tried: c.AppTried,
+	})
 	if err != nil {
 		return err
 	}

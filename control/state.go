@@ -20,7 +20,6 @@ import (
 
 // record is what a process leaves to the next one.
 type record struct {
-	Program string               `json:"program"` // which wrote this
 	Apps    map[string]appRecord `json:"apps"`
 	Outcome Outcome              `json:"outcome"`
 	// By is who asked for the generation that is being started.
@@ -42,24 +41,13 @@ func (r *record) versions() map[string][]app.Version {
 	return vs
 }
 
-// asleep are the apps that slept, if the program is the same.
+// asleep are the apps that slept.
 func (r *record) asleep() map[string]bool {
 	names := make(map[string]bool)
-	if r.Program == program() {
-		for name, a := range r.Apps {
-			names[name] = a.Asleep
-		}
+	for name, a := range r.Apps {
+		names[name] = a.Asleep
 	}
 	return names
-}
-
-// program tells apart the files that this program may be run from.
-func program() string {
-	info, err := os.Stat("/proc/self/exe")
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
 }
 
 // compare makes the outcome of a start say what is different from the process before:
@@ -74,6 +62,7 @@ func (r *record) compare(o *Outcome, set *app.Set) {
 		before, there := r.Apps[name]
 		i := set.App(name).Info()
 		same := i.State == app.Disabled && before.Disabled ||
+			i.State == app.Loading || // it says itself if it has become another
 			before.Serving && len(before.Versions) > 0 && before.Versions[len(before.Versions)-1].Number == i.Version.Number
 		switch {
 		case !there:

@@ -8,9 +8,12 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -54,7 +57,23 @@ func configOptions(path string) config.Options {
 	return config.Options{Path: path, StateDir: state}
 }
 
+// cacheDirectory is where what is made of the apps is kept; "" for nowhere. systemd says,
+// or it is beside the state.
+func cacheDirectory() string {
+	if dir := os.Getenv("CACHE_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if state := os.Getenv("STATE_DIRECTORY"); state != "" {
+		return filepath.Join(state, "cache")
+	}
+	return "/var/cache/nano"
+}
+
 func serve(ctx context.Context, path string) (err error) {
+	// The daemon hears these signals as well, once there is one: what goes on before and
+	// beside it ends with this.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
 	logs, err := newLateLog()
 	if err != nil {
 		return err
@@ -68,7 +87,7 @@ func serve(ctx context.Context, path string) (err error) {
 	s := &server{daemon: d, log: log}
 	d.Step("reading the configuration")
 	s.control, err = control.Open(ctx, control.Options{
-		Config: configOptions(path), Log: log, Successor: d.Successor(), Changed: s.showStatus,
+		Config: configOptions(path), Log: log, Successor: d.Successor(), Later: true, Changed: s.showStatus,
 	})
 	var problems config.Problems
 	if errors.As(err, &problems) {
@@ -81,7 +100,10 @@ func serve(ctx context.Context, path string) (err error) {
 	if s.journal, err = logs.open(cfg.Server.Log); err != nil {
 		return d.Fail(err)
 	}
-	options := app.Options{Log: log, Versions: s.control.Versions(), Asleep: s.control.Asleep(), Event: s.control.AppEvent}
+	options := app.Options{
+		Log: log, Versions: s.control.Versions(), Asleep: s.control.Asleep(), Cache: cacheDirectory(),
+		Event: s.control.AppEvent, Tried: s.control.AppTried,
+	}
 	if !d.Single() {
 		h := &healer{began: time.Now(), log: log, replace: func(ctx context.Context) error {
 			_, err := s.reload(ctx, "guard")
@@ -93,6 +115,7 @@ func serve(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return d.Fail(err)
 	}
+	defer context.AfterFunc(ctx, s.set.StopLoading)()
 	return d.Run(ctx, s.service(cfg.Server))
 }
 
