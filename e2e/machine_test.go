@@ -58,6 +58,10 @@ func boot(t *testing.T, suite string) *machine {
 
 	m := &machine{t: t}
 	t.Cleanup(func() {
+		if t.Failed() && m.init != 0 {
+			t.Logf("the service's journal, without access lines:\n%s",
+				m.try("journalctl --no-pager -o short-precise -u nano.service -u nano.socket | grep -v ': request$' | tail -n 50").out)
+		}
 		// Killing init and not nspawn lets nspawn clean up.
 		if m.init != 0 {
 			_ = syscall.Kill(m.init, syscall.SIGKILL)
