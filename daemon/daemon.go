@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -366,6 +367,9 @@ func (d *Daemon) endWithSuccessor() {
 		return
 	}
 	d.log.Warn("the new generation has ended: stopping at once")
+	// Systemd doesn't notice the end of a process that isn't its own child, but it does
+	// that of this one.
+	d.notify.send("MAINPID="+strconv.Itoa(os.Getpid()), status("The new generation has ended"))
 	d.killNow()
 }
 

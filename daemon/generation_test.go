@@ -626,6 +626,7 @@ func TestCrashedSuccessorEndsTheDrain(t *testing.T) {
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}
+	p.awaitMessage(fmt.Sprintf("^MAINPID=%d\n", p.first), seen)
 	if _, err := syscall.Wait4(second, nil, 0, nil); err != nil && !errors.Is(err, syscall.ECHILD) {
 		t.Error(err)
 	}
