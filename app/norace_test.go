@@ -8,4 +8,6 @@ const (
 	soakRequests = 200_000
 	loadApps     = 10 * time.Second
 	mostAnApp    = 3.0 // MB
+	manyApps     = 2000
+	mostAsleep   = 10 << 10 // bytes
 )

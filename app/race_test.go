@@ -9,4 +9,6 @@ const (
 	soakRequests = 20_000
 	loadApps     = 60 * time.Second
 	mostAnApp    = 12.0 // MB
+	manyApps     = 200
+	mostAsleep   = 30 << 10 // bytes
 )

@@ -170,6 +170,7 @@ type Change struct {
 	Removed   []string         `json:"removed"`
 	Unchanged []string         `json:"unchanged"`
 	Failed    map[string]error `json:"-"` // by app; what served before serves on
+	Later     []string         `json:"-"` // those of Added and Changed that are yet to be tried
 
 	retired []<-chan error
 }
@@ -353,6 +354,7 @@ func (s *Set) swap(nexts []*next, old map[string]*App, cfg *config.Config, chang
 	for _, n := range nexts {
 		if n.later && n.err == nil {
 			later = append(later, n.rel)
+			change.Later = append(change.Later, n.app.Name)
 		}
 	}
 	s.tryLater(later)

@@ -90,6 +90,9 @@ func (s *store) private() error {
 	if int(st.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to another user", s.root.Name())
 	}
+	if st.Mode&0o022 != 0 {
+		return fmt.Errorf("others may write to %s: remove it", s.root.Name())
+	}
 	return d.Chmod(0o700)
 }
 
