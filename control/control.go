@@ -58,7 +58,8 @@ type Controller struct {
 	watching sync.WaitGroup
 	watcher  atomic.Pointer[watcher] // nil: nothing is watched
 
-	later later
+	later  later
+	before map[string][]app.Version // those of earlier processes
 
 	mu       sync.Mutex // guards the fields below
 	cfg      *config.Config
@@ -88,6 +89,7 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 	}
 	errors.As(err, &c.problems)
 	c.cfg, c.server = cfg, cfg.Server
+	c.before = state.record.versions()
 	return c, nil
 }
 
@@ -135,13 +137,19 @@ func (c *Controller) Start(ctx context.Context, set *app.Set) error {
 			return set.Begin(ctx, cfg, by)
 		}
 	}
+	c.later.mu.Lock() // until the outcome is known that tried apps are counted in
+	defer c.later.mu.Unlock()
 	change := load(ctx, c.cfg, by)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	o := c.outcome(began, by, change)
 	o.Problems = append(o.Problems, c.problems...)
-	c.state.record.compare(o, set)
+	left := make(map[string]bool, len(change.Later))
+	for _, name := range change.Later {
+		left[name] = true
+	}
+	c.state.record.compare(o, set, left)
 	if c.opts.Successor {
 		if err := c.state.record.missing(change); err != nil {
 			return err

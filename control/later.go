@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 
 // later gathers what becomes of the apps that the start left for later.
 type later struct {
-	mu    sync.Mutex // guards the fields below
+	mu    sync.Mutex // guards the fields below; taken before Controller.mu
 	due   bool       // there is something to write down, and it will be
 	pause time.Duration
 }
@@ -30,9 +31,9 @@ func (c *Controller) AppTried(name string) {
 	if a == nil {
 		return
 	}
-	c.tellTried(a.Info())
 	c.later.mu.Lock()
 	defer c.later.mu.Unlock()
+	c.tellTried(a.Info())
 	if !c.later.due {
 		c.later.due = true
 		time.AfterFunc(max(noteAfter, c.later.pause), c.noteTried)
@@ -42,22 +43,52 @@ func (c *Controller) AppTried(name string) {
 // tellTried says what is new about an app.
 func (c *Controller) tellTried(i app.Info) {
 	e := Event{App: i.Name, By: "start", Version: i.Version.Number}
+	before := c.before[i.Name]
+	o := newOutcome(c.began, e.By)
 	attrs := []slog.Attr{slog.String("app", i.Name), slog.String("by", e.By)}
 	level, text := slog.LevelInfo, ""
 	switch {
 	case i.State == app.Failed && i.Problem != nil:
 		e.Type, e.Text, level, text = EventFailed, i.Problem.Error(), slog.LevelError, ": "+i.Problem.Error()
-	case i.Version.Number > 0 && !i.Version.Since.Before(c.began.Round(time.Millisecond)):
+		o.Failed = append(o.Failed, Failure{i.Name, e.Text})
+	case i.Version.Number == 0:
+		return
+	case len(before) == 0:
+		e.Type = EventAdded
+		o.Added = append(o.Added, i.Name)
+	case before[len(before)-1].Number != i.Version.Number:
 		e.Type = EventChanged
-		if len(i.Versions) == 1 {
-			e.Type = EventAdded
-		}
-		attrs = append(attrs, slog.Int("app_version", i.Version.Number), slog.String("hash", i.Version.Hash))
-	default:
-		return // it came back as it was
+		o.Changed = append(o.Changed, i.Name)
+	default: // it came back as it was
+		o.Unchanged++
 	}
+	c.count(o)
+	if e.Type == "" {
+		return
+	}
+	attrs = append(attrs, slog.Int("app_version", i.Version.Number), slog.String("hash", i.Version.Hash))
 	c.events.publish(e)
 	c.log.LogAttrs(context.Background(), level, "app "+e.Type+text, attrs...)
+}
+
+// count moves an app that has been tried to where it belongs in the outcome of the start,
+// if nothing has been changed since.
+func (c *Controller) count(tried *Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := &c.last
+	if o.Loading == 0 {
+		return
+	}
+	o.Loading--
+	o.Added = slices.Concat(o.Added, tried.Added)
+	o.Changed = slices.Concat(o.Changed, tried.Changed)
+	o.Failed = slices.Concat(o.Failed, tried.Failed)
+	o.Unchanged += tried.Unchanged
+	if len(tried.Failed) > 0 && len(o.Failed) == 1 && len(o.Problems) == 0 {
+		c.loaded--
+		c.failed++
+	}
 }
 
 // noteTried writes down what is known now, and watches the files that the apps turned

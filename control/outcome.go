@@ -24,6 +24,7 @@ type Outcome struct {
 	Changed   []string        `json:"changed"`
 	Removed   []string        `json:"removed"`
 	Unchanged int             `json:"unchanged"`
+	Loading   int             `json:"loading"`  // left for later by the start; each is counted above when it has been tried
 	Failed    []Failure       `json:"failed"`   // apps that could not be loaded; what they had serves on
 	Problems  config.Problems `json:"problems"` // of the configuration
 	Notes     []string        `json:"notes"`    // what else there is to know
@@ -134,6 +135,7 @@ func (o *Outcome) Summary() string {
 	add(len(o.Changed), "changed")
 	add(len(o.Removed), "removed")
 	add(o.Unchanged, "unchanged")
+	add(o.Loading, "loading")
 	add(len(o.Failed), "failed")
 	switch n := len(o.Problems); {
 	case n == 1:

@@ -52,17 +52,17 @@ func (r *record) asleep() map[string]bool {
 
 // compare makes the outcome of a start say what is different from the process before:
 // to that, every app of its own was new.
-func (r *record) compare(o *Outcome, set *app.Set) {
-	if r.Apps == nil {
-		return
-	}
+func (r *record) compare(o *Outcome, set *app.Set, left map[string]bool) {
 	loaded := o.Added
 	o.Added, o.Unchanged = []string{}, 0
 	for _, name := range loaded {
 		before, there := r.Apps[name]
+		if left[name] {
+			o.Loading++
+			continue
+		}
 		i := set.App(name).Info()
 		same := i.State == app.Disabled && before.Disabled ||
-			i.State == app.Loading || // it says itself if it has become another
 			before.Serving && len(before.Versions) > 0 && before.Versions[len(before.Versions)-1].Number == i.Version.Number
 		switch {
 		case !there:
