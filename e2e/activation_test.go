@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,15 +84,22 @@ func TestKilledUnderLoad(t *testing.T) {
 		m := boot(t, suite)
 		m.installNano()
 		m.curl("http://127.0.0.1/")
-		load := m.startLoad("NANO is running")
-		for range 2 {
+		var gaps []time.Duration
+		for i := range 4 {
+			if i%2 == 1 {
+				// After a reload systemd isn't its parent.
+				m.run("systemctl reload nano")
+				m.waitForOneProcess()
+			}
+			load := m.startLoad("NANO is running")
 			m.kill()
-			// After a reload systemd isn't its parent.
-			m.run("systemctl reload nano")
-			m.waitForOneProcess()
-			m.kill()
+			gaps = append(gaps, m.wantNoneRefused(load.stop()))
 		}
-		wantBriefGap(t, load.stop(), time.Second)
+		// A second at the most, where the machine has nothing else to do.
+		slices.Sort(gaps)
+		if gaps[1] > time.Second || gaps[3] > 5*time.Second {
+			t.Errorf("after a kill no request was answered for %v", gaps)
+		}
 	})
 }
 
@@ -108,7 +116,9 @@ func TestKilledWhileOlderOneDrains(t *testing.T) {
 			m.run("systemctl reload nano")
 			m.kill()
 		}
-		wantBriefGap(t, load.stop(), 3*time.Second)
+		if gap := m.wantNoneRefused(load.stop()); gap > 5*time.Second {
+			t.Errorf("no request was answered for %s", gap)
+		}
 	})
 }
 
@@ -121,17 +131,16 @@ func (m *machine) kill() {
 	m.curl("http://127.0.0.1/")
 }
 
-// wantBriefGap makes sure that a crash cost no more than what was under way.
-func wantBriefGap(t *testing.T, seen tally, limit time.Duration) {
-	t.Helper()
+// wantNoneRefused makes sure that crashes cost no more than what was under way, and
+// returns the time for which no request was answered.
+func (m *machine) wantNoneRefused(seen tally) time.Duration {
+	m.t.Helper()
 	for why, count := range seen.Reasons {
 		if why != "reset" && why != "cut off" {
-			t.Errorf("%d requests: %s", count, why)
+			m.t.Errorf("%d requests: %s", count, why)
 		}
 	}
-	if seen.LongestGap > limit {
-		t.Errorf("no request was answered for %s", seen.LongestGap)
-	}
+	return seen.LongestGap
 }
 
 // waitForOther waits until a unit runs under another main process than before.
