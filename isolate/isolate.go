@@ -137,10 +137,11 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	loading := i.loading
 	i.mu.Unlock()
 
+	var refused bool // for a caller that stays to hear it
 	go func() {
 		var st status
 		i.opts.Scheduler.do(i, func() time.Duration {
-			st, rejected = i.cell.load(m)
+			st, refused = i.cell.load(m)
 			return i.cell.took()
 		})
 		i.handOut()
@@ -149,7 +150,7 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	}()
 	select {
 	case err = <-loading:
-		return rejected, err
+		return refused, err
 	case <-ctx.Done():
 		return false, fmt.Errorf("the module did not finish loading: %w", context.Cause(ctx))
 	}
