@@ -54,6 +54,7 @@ func newApp(s *Set, cfg config.App) *App {
 	a := &App{Name: cfg.Name, set: s, cfg: cfg, versions: s.opts.Versions[cfg.Name]}
 	a.resumed = len(a.versions) > 0
 	a.gate.limit = cfg.Limits.Concurrency
+	a.quarantine.resume(s.opts.Quarantines[cfg.Name], time.Now())
 	return a
 }
 
@@ -62,64 +63,53 @@ func (a *App) Serve(x *daemon.Exchange) {
 	x.App = a.Name
 	began := time.Now()
 	a.stats.last.Store(began.UnixNano())
-	if c := a.admit(x, began); c != nil {
-		a.carry(c)
-		return
-	}
+	a.serve(x, began)
 	a.stats.done(x.Status(), time.Since(began))
 }
 
-// admit answers what needs no JavaScript, or what can't have it now; else it makes a call.
-func (a *App) admit(x *daemon.Exchange, began time.Time) *call {
+func (a *App) serve(x *daemon.Exchange, began time.Time) {
 	r := a.current.Load()
 	if a.set.opts.Dev {
 		if err := a.failure(); err != nil {
 			errorPage(x, http.StatusInternalServerError, "The app can't be loaded", err.Error())
-			return nil
+			return
 		}
 	}
 	if r == nil {
 		respond(x, http.StatusServiceUnavailable, "the app is not available\n", "")
-		return nil
+		return
 	}
 	if r.assets != nil && r.serveAsset(x) {
-		return nil
+		return
 	}
 	if !r.runs() {
 		r.serveNotFound(x)
-		return nil
+		return
 	}
 	if wait := a.quarantine.left(began); wait > 0 {
 		respond(x, http.StatusServiceUnavailable, "the app is in quarantine\n", fmt.Sprint(int(wait.Seconds())+1))
-		return nil
+		return
 	}
-	if !a.gate.enter(x.Context) {
+	if !a.gate.enter(x.Context()) {
 		a.hit(nil, limitConcurrency, fmt.Sprintf("%d requests in flight and a full queue", r.cfg.Limits.Concurrency))
 		respond(x, http.StatusServiceUnavailable, "the app has too many requests\n", "1")
-		return nil
+		return
 	}
+	defer a.gate.leave()
 	if waited := time.Since(began); waited > time.Millisecond {
 		a.stats.queue(waited)
 	}
-	return &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
-}
-
-// carry brings a call to its end, unless another goroutine does so meanwhile.
-func (a *App) carry(c *call) {
-	holder := c.take()
-	for !c.rel.serve(c) {
-		next := a.current.Load() // the release was replaced meanwhile
-		if next == nil || next == c.rel {
+	c := &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
+	defer c.close()
+	for !r.serve(c) {
+		next := a.current.Load() // r was replaced meanwhile
+		if next == nil || next == r {
 			c.answer(http.StatusServiceUnavailable, "the app is restarting\n", "1")
-			break
+			return
 		}
-		c.rel = next
+		r = next
+		c.rel = r
 	}
-	if !c.close(holder) {
-		return
-	}
-	a.gate.leave()
-	a.stats.done(c.x.Status(), time.Since(c.began))
 }
 
 // failure is why the last change of the app failed; nil: it didn't.
@@ -161,14 +151,17 @@ func (a *App) hit(c *call, l limit, text string) {
 	a.set.log.Warn("limit hit: "+text, slog.String("app", a.Name), slog.String("request_id", id), slog.String("limit", l.String()))
 }
 
-// lost notes that the guard took an isolate away.
-func (a *App) lost(l isolate.Loss, requestID string) {
+// lost notes that the guard took an isolate of r away.
+func (a *App) lost(r *release, l isolate.Loss, requestID string) {
 	kind := lossLimit(l)
 	a.stats.hits[kind].Add(1)
 	a.set.event(EventLimit, a.Name, kind.String()+": isolate lost: "+l.Detail)
 	a.set.log.Error("isolate lost: "+l.Detail, slog.String("app", a.Name), slog.String("request_id", requestID),
 		slog.String("limit", kind.String()), slog.String("cause", string(l.Cause)))
-	if until := a.quarantine.strike(time.Now(), l.ThreadLost()); until > 0 {
+	if now := a.current.Load(); now != nil {
+		r = now
+	}
+	if until := a.quarantine.strike(time.Now(), r.identity(), l.ThreadLost()); until > 0 {
 		a.set.event(EventQuarantine, a.Name, fmt.Sprintf("no requests for %s", until))
 		a.set.log.Error(fmt.Sprintf("quarantine: no requests for %s", until), slog.String("app", a.Name))
 	}

@@ -21,6 +21,9 @@ type Info struct {
 	Version  Version       // that serves; zero: none does
 	Versions []Version     // oldest first
 	Banned   time.Duration // what is left of a quarantine
+	// Quarantine is what the next process should know of it, and of what led there; nil:
+	// nothing.
+	Quarantine *Quarantine
 	// Sources are the files that the app is made of, and those that might mend it.
 	Sources []string
 	Stats   Stats
@@ -64,7 +67,8 @@ func (s *Stats) Errors() (n uint64) {
 
 // Info looks at the app.
 func (a *App) Info() Info {
-	i := Info{Name: a.Name, Stats: a.Stats(), Banned: a.quarantine.left(time.Now())}
+	now := time.Now()
+	i := Info{Name: a.Name, Stats: a.Stats(), Banned: a.quarantine.left(now), Quarantine: a.quarantine.record(now)}
 	i.State, i.Problem = a.State()
 	if r := a.current.Load(); r != nil {
 		i.Version = r.known()

@@ -131,9 +131,8 @@ func (a *App) try(r *release, err error) (news bool) {
 		go func() { _ = r.retire(a.set.ctx) }() // it has no isolate to drain
 		return true
 	}
-	r.module.mu.Lock()
-	hash := r.hash(r.module.hash)
-	r.module.mu.Unlock()
+	hash := r.identity()
+	a.quarantine.concerns(hash, time.Now())
 	if was != nil && was.Hash == hash {
 		return false
 	}
@@ -146,7 +145,7 @@ func (a *App) try(r *release, err error) (news bool) {
 
 // passing reports whether an error says nothing about the app.
 func passing(err error) bool {
-	return errors.Is(err, errRetired) || errors.Is(err, errBusy) || errors.Is(err, context.Canceled) ||
+	return errors.Is(err, errRetired) || errors.Is(err, errBusy) || errors.Is(err, errQuarantined) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, isolate.ErrNoRoom) || errors.Is(err, isolate.ErrClosed)
 }
 

@@ -220,6 +220,9 @@ func (r *release) newWorker(asked bool) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !asked && r.app.quarantine.concerns(r.identity(), time.Now()) > 0 {
+		return nil, errQuarantined
+	}
 	ctx, cancel := context.WithTimeoutCause(set.ctx, loadTimeout, fmt.Errorf("top-level await took longer than %s", loadTimeout))
 	defer cancel()
 	set.makeRoom()
@@ -286,10 +289,6 @@ func (r *release) grow(ws []*worker) {
 // serve runs a call in the release. It reports false where the release was retired
 // before JavaScript saw the request.
 func (r *release) serve(c *call) bool {
-	if !c.isWaiting() {
-		c.await()
-		return true
-	}
 	if c.x.ContentLength > r.cfg.Limits.Body {
 		c.tooLarge()
 		return true
@@ -314,11 +313,8 @@ func (r *release) serve(c *call) bool {
 			}
 		}
 		w.inFlight.Add(1)
-		done, detached := c.serve(w)
+		done := c.serve(w)
 		w.inFlight.Add(-1)
-		if detached {
-			return true
-		}
 		if done {
 			w.linger(c)
 			return true
@@ -459,6 +455,13 @@ func (r *release) hash(code string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s %+v", code, r.env, r.cfg.Limits)
 	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// identity is the hash of the version that the release is, or will be.
+func (r *release) identity() string {
+	r.module.mu.Lock()
+	defer r.module.mu.Unlock()
+	return r.hash(r.module.hash)
 }
 
 func (r *release) serveAsset(x *daemon.Exchange) bool {

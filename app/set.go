@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -45,6 +46,12 @@ type Options struct {
 	// Asleep are apps that slept in the process before. Those that come back as they were
 	// sleep on, where it is known that they can be loaded.
 	Asleep map[string]bool
+	// Quarantines are those of the process before, by app. They are over where the app
+	// comes back as another version.
+	Quarantines map[string]Quarantine
+	// Crashes is a file, or nil. Which app and request run when a signal ends the process
+	// is appended to it (isolate.ReadCrashes).
+	Crashes *os.File
 	// Cache is a directory of this user's. What apps are made of is kept there: it needs
 	// no memory while they sleep, and isn't made anew by the next process. "": there is
 	// none.
@@ -103,6 +110,11 @@ func NewSet(opts Options) (*Set, error) {
 	s := &Set{
 		opts: opts, log: opts.Log, stop: make(chan struct{}),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+	if opts.Crashes != nil {
+		if err := isolate.RecordCrashes(opts.Crashes); err != nil {
+			return nil, err
+		}
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.loading, s.stopLoading = context.WithCancel(s.ctx)
@@ -461,7 +473,14 @@ func (a *App) load(ctx context.Context, cfg config.App, l load) (_ *release, lat
 		return nil, false, r.retire(ctx) // it has no isolate to drain
 	}
 	v, resumed := a.numbered(hash, l.by)
-	if !resumed || !a.set.opts.Asleep[a.Name] || r.module.good != hash {
+	held := time.Duration(0)
+	if a.current.Load() == nil {
+		held = a.quarantine.concerns(hash, time.Now())
+	}
+	if held > 0 && !resumed {
+		return nil, false, fmt.Errorf("it crashed an earlier process: it may be tried again in %s", held.Round(time.Second))
+	}
+	if held == 0 && (!resumed || !a.set.opts.Asleep[a.Name] || r.module.good != hash) {
 		if err := r.warm(ctx, true); err != nil {
 			return nil, false, err
 		}
@@ -526,12 +545,16 @@ func (a *App) adopt(n *next) (replaced *release) {
 	a.gate.resize(n.cfg.Limits.Concurrency)
 	switch {
 	case n.rel != nil:
-		a.quarantine.lift()
+		// What comes back in another process goes on as it was.
+		if a.current.Load() != nil {
+			a.quarantine.lift()
+		}
 		if v := n.rel.version.Load(); v != nil {
 			a.record(*v)
 		}
 		return a.current.Swap(n.rel)
 	case !n.cfg.Enabled:
+		a.quarantine.lift()
 		return a.current.Swap(nil)
 	}
 	return nil

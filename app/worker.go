@@ -42,6 +42,7 @@ func newWorker(ctx context.Context, rel *release, b *bundle.Bundle) (*worker, er
 		Snapshot:  set.snapshot,
 		Scheduler: set.scheduler,
 		App:       rel.app.Name,
+		Version:   rel.identity(),
 		Memory:    rel.cfg.Limits.Memory,
 		CPU:       rel.cfg.Limits.CPU,
 		Handle:    w.handle,
@@ -71,9 +72,8 @@ func (w *worker) send(op isolate.Op, id uint32, args ...isolate.Arg) bool {
 	return w.isolate.Send(op, id, args...)
 }
 
-// begin hands a call to JavaScript; false where the isolate takes no more. Where stay
-// says that it may, it runs JavaScript itself, and may never return.
-func (w *worker) begin(c *call, body isolate.Arg, stay bool) bool {
+// begin hands a call to JavaScript; false where the isolate takes no more.
+func (w *worker) begin(c *call, body isolate.Arg) bool {
 	w.mu.Lock()
 	w.last++
 	if w.last == 0 {
@@ -85,11 +85,8 @@ func (w *worker) begin(c *call, body isolate.Arg, stay bool) bool {
 	c.mu.Lock()
 	c.id, c.worker = id, w
 	c.mu.Unlock()
-	send := w.isolate.Send
-	if stay {
-		send = w.isolate.Run
-	}
-	sent := send(isolate.InRequest, id,
+	w.isolate.Mark(id, c.x.ID)
+	sent := w.isolate.Send(isolate.InRequest, id,
 		isolate.Text(c.x.Method), isolate.Text(c.x.URL()), isolate.Latin1(string(c.x.Header)), body)
 	if !sent {
 		w.end(id)
@@ -190,7 +187,7 @@ func (w *worker) lost(l isolate.Loss) {
 	if c := calls[l.Blame]; c != nil {
 		blamed = c.x.ID
 	}
-	w.rel.app.lost(l, blamed)
+	w.rel.app.lost(w.rel, l, blamed)
 	for id, c := range calls {
 		c.onLost(l, unread[id])
 	}

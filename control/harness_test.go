@@ -35,8 +35,6 @@ type world struct {
 	c    *control.Controller
 	addr string
 	log  *logBuffer
-	// later has the first process leave apps for later.
-	later bool
 }
 
 // files are what a world is made of when a test doesn't say otherwise.
@@ -76,7 +74,7 @@ func begin(t testing.TB, archive string) *world {
 // again is another process on the same files.
 func (w *world) again(successor bool) *world {
 	w.t.Helper()
-	n := &world{t: w.t, dir: w.dir, log: new(logBuffer), later: w.later}
+	n := &world{t: w.t, dir: w.dir, log: new(logBuffer)}
 	n.open(successor)
 	return n
 }
@@ -84,7 +82,7 @@ func (w *world) again(successor bool) *world {
 func (w *world) options(successor bool) control.Options {
 	return control.Options{
 		Config: config.Options{Path: filepath.Join(w.dir, "etc/nano.toml"), StateDir: filepath.Join(w.dir, "state")},
-		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Successor: successor, Later: w.later,
+		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Successor: successor,
 	}
 }
 

@@ -55,6 +55,16 @@ nano_snapshot* nano_restore(const char* prelude, size_t size, const void* data, 
 // array buffers may hold, in bytes; id comes back in nanoPark.
 nano_cell* nano_new(const nano_snapshot*, uint64_t limit, uint64_t id);
 
+// nano_label says whose isolate it is, before anything runs in it, and nano_mark what logs
+// call a request: that is what the record of a crash says. A label has no line break, a
+// name is one word.
+void nano_label(nano_cell*, const char* label, size_t size);
+void nano_mark(nano_cell*, uint32_t id, const char* name, size_t size);
+
+// nano_record has a line appended to a file when a signal ends the process that came to a
+// thread which ran JavaScript: the time (Unix ns), the label, and the request's name or "-".
+void nano_record(int file);
+
 // An app's module: its code, what stack traces call it, the app's environment as JSON,
 // what nano_cache gave for the same code, if anything, and whether it has static files.
 typedef struct {

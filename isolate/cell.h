@@ -38,6 +38,8 @@ class Allocator : public v8::ArrayBuffer::Allocator {
   std::unique_ptr<v8::ArrayBuffer::Allocator> base_{v8::ArrayBuffer::Allocator::NewDefaultAllocator()};
 };
 
+constexpr size_t kLabel = 128, kName = 60, kMarks = 64;  // with a byte for the end
+
 struct nano_cell {
   nano_cell(uint64_t limit, uint64_t id) : limit(limit), id(id), allocator(limit) {}
   void Terminate(int why);
@@ -72,6 +74,13 @@ struct nano_cell {
     uintptr_t start;
     size_t size;
   } code[2]{};
+
+  // For the record of a crash: whose isolate it is, and what logs call its latest requests.
+  char label[kLabel]{};
+  struct {
+    std::atomic<uint32_t> id{0};
+    char name[kName];
+  } marks[kMarks];
 };
 
 inline nano_cell* Cell(v8::Isolate* iso) { return static_cast<nano_cell*>(iso->GetData(0)); }
@@ -92,16 +101,11 @@ struct Enter {
 };
 
 // Turn is the work of one turn. It may be paused in between: what counts is what came
-// after that. For a short one the clock on the wall will do, which costs less to ask.
+// after that.
 struct Turn {
-  explicit Turn(nano_cell* c) : c(c), began(Monotonic()) { c->turn.store(ThreadTime()); }
-  ~Turn() {
-    c->took = int64_t(Monotonic() - began);
-    if (c->took > kShort) c->took = ThreadTime() - c->turn.load();
-  }
-  static constexpr int64_t kShort = 100'000;  // nanoseconds
+  explicit Turn(nano_cell* c) : c(c) { c->turn.store(ThreadTime()); }
+  ~Turn() { c->took = ThreadTime() - c->turn.load(); }
   nano_cell* c;
-  uint64_t began;
 };
 
 // Slice is one uninterrupted run of JavaScript: what the guard's clock measures.

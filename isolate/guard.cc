@@ -7,6 +7,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "cell.h"
 
 using namespace v8;
@@ -86,6 +89,55 @@ void OnFreeze(int, siginfo_t*, void* context) {
       c->frozen.store(true);
       for (;;) pause();
     }
+}
+
+// What ends a process where nothing catches it.
+constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
+struct sigaction next_handlers[NSIG];  // Go's
+std::atomic<int> record{-1};
+std::atomic<bool> recorded{false};
+
+// Line is put together where nothing may be allocated or locked.
+struct Line {
+  char text[64 + kLabel + kName];
+  size_t size = 0;
+  void Add(const char* s) {
+    while (*s && size < sizeof text) text[size++] = *s++;
+  }
+  void Add(uint64_t n) {
+    char digits[21];
+    char* p = digits + 20;
+    *p = 0;
+    do *--p = char('0' + n % 10);
+    while (n /= 10);
+    Add(p);
+  }
+};
+
+void Record(nano_cell* c) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  uint32_t id = c->blame.load();
+  auto& mark = c->marks[id % kMarks];
+  Line line;
+  line.Add(uint64_t(now.tv_sec) * 1000000000u + uint64_t(now.tv_nsec));
+  line.Add(" ");
+  line.Add(c->label);
+  line.Add(" ");
+  line.Add(id && mark.id.load() == id ? mark.name : "-");
+  line.Add("\n");
+  std::ignore = write(record.load(), line.text, line.size);
+}
+
+// OnCrash runs before the handler that was there. A signal to the process as a whole,
+// such as a watchdog's, says nothing about the thread that it came to.
+void OnCrash(int signal, siginfo_t* info, void* context) {
+  nano_cell* c = running.load();
+  if (c && record.load() >= 0 && info->si_code != SI_USER && !recorded.exchange(true)) Record(c);
+  auto& next = next_handlers[signal];
+  if (next.sa_flags & SA_SIGINFO) return next.sa_sigaction(signal, info, context);
+  sigaction(signal, &next, nullptr);
+  raise(signal);
 }
 
 // Yield runs where running JavaScript can be interrupted.
@@ -227,6 +279,29 @@ int nano_freeze(nano_cell* c, int thread) {
   c->abandoned.store(true);
   if (!c->frozen.load()) syscall(SYS_tgkill, getpid(), thread, kFreeze);
   return c->frozen.load();
+}
+
+void nano_label(nano_cell* c, const char* label, size_t size) { memcpy(c->label, label, std::min(size, kLabel - 1)); }
+
+void nano_mark(nano_cell* c, uint32_t id, const char* name, size_t size) {
+  auto& mark = c->marks[id % kMarks];
+  size = std::min(size, kName - 1);
+  mark.id.store(0);
+  memcpy(mark.name, name, size);
+  mark.name[size] = 0;
+  mark.id.store(id);
+}
+
+void nano_record(int file) {
+  if (record.exchange(file) >= 0) return;
+  struct sigaction action{};
+  action.sa_sigaction = OnCrash;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  for (int signal : kCrashes) {
+    sigaction(signal, nullptr, &next_handlers[signal]);
+    sigaction(signal, &action, nullptr);
+  }
 }
 
 int nano_lost_workers(void) { return lost_workers.load(); }

@@ -16,6 +16,8 @@ type Options struct {
 	Scheduler *Scheduler
 	// App names the app that the isolate belongs to: apps take turns, not isolates.
 	App string
+	// Version tells the app's versions apart in the record of a crash.
+	Version string
 	// Memory is the most that heap and array buffers may hold together, in bytes.
 	Memory int64
 	// CPU is the most processor time that one uninterrupted run of JavaScript may take.
@@ -71,14 +73,12 @@ type Isolate struct {
 	ended  bool
 	memory atomic.Pointer[Memory]
 	// busy is the time that JavaScript ran, in ns of wall clock.
-	busy     atomic.Int64
-	measured int64 // busy when the memory was last measured; the loop's own
+	busy atomic.Int64
 
 	// mu guards the fields below. It is never held while JavaScript runs.
 	mu      sync.Mutex
 	inbox   []byte // messages for JavaScript, not yet taken
-	batch   []byte // messages that the current tick delivers; the loop's own, but for its end
-	room    []byte // batch's memory
+	batch   []byte // messages that the current tick delivers
 	running bool   // a goroutine is in run, or will be
 	closed  bool   // no message is taken any more
 	lost    bool   // by the guard: nothing enters V8 again but dispose
@@ -100,7 +100,10 @@ func New(opts Options) (*Isolate, error) {
 		// V8 may park the thread for good when it is out of memory for a new isolate.
 		made := make(chan time.Duration, 1)
 		go func() {
-			made <- onThread(func() { i.cell = newCell(opts.Snapshot, opts.Memory, uint64(i.handle)) })
+			made <- onThread(func() {
+				i.cell = newCell(opts.Snapshot, opts.Memory, uint64(i.handle))
+				i.cell.label(label(opts))
+			})
 		}()
 		select {
 		case took := <-made:
@@ -139,11 +142,10 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	loading := i.loading
 	i.mu.Unlock()
 
-	var refused bool // for a caller that stays to hear it
 	go func() {
 		var st status
 		i.opts.Scheduler.do(i, func() time.Duration {
-			st, refused = i.cell.load(m)
+			st, rejected = i.cell.load(m)
 			return i.cell.took()
 		})
 		i.handOut()
@@ -152,7 +154,7 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	}()
 	select {
 	case err = <-loading:
-		return refused, err
+		return rejected, err
 	case <-ctx.Done():
 		return false, fmt.Errorf("the module did not finish loading: %w", context.Cause(ctx))
 	}
@@ -198,43 +200,19 @@ func (i *Isolate) endedError() error {
 // Send queues a message for JavaScript and sees to it that the loop runs. It reports
 // false, and drops the message, where the isolate is closed or lost.
 func (i *Isolate) Send(op Op, id uint32, args ...Arg) bool {
-	sent, start := i.queue(op, id, args)
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return false
+	}
+	i.inbox = appendMessage(i.inbox, op, id, args)
+	start := !i.running
+	i.running = true
+	i.mu.Unlock()
 	if start {
 		go i.run()
 	}
-	return sent
-}
-
-// Run is Send that finds out by itself what JavaScript does with the message, where the
-// isolate is idle: that spares two changes of goroutines. It may take as long as
-// JavaScript does, and where that runs away Run never returns. Lost and Handle are
-// called meanwhile.
-func (i *Isolate) Run(op Op, id uint32, args ...Arg) bool {
-	sent, start := i.queue(op, id, args)
-	if start && i.take() && i.tick() && i.more() {
-		go i.run()
-	}
-	return sent
-}
-
-func (i *Isolate) queue(op Op, id uint32, args []Arg) (sent, start bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return false, false
-	}
-	i.inbox = appendMessage(i.inbox, op, id, args)
-	start = !i.running
-	i.running = true
-	return true, start
-}
-
-// more reports whether the loop has more to do; otherwise it doesn't run any more.
-func (i *Isolate) more() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.running = i.closed || len(i.batch) > 0 || len(i.inbox) > 0
-	return i.running
+	return true
 }
 
 // CodeCache is what V8 compiled so far, for Load of the same code elsewhere; nil where

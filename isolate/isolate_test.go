@@ -48,7 +48,7 @@ func newHarness(t testing.TB) *harness {
 func (h *harness) start(t testing.TB, code string) *Isolate {
 	t.Helper()
 	i, err := New(Options{
-		Snapshot: h.snapshot, Scheduler: h.scheduler, App: "test", Memory: 64 << 20, CPU: 50 * time.Millisecond,
+		Snapshot: h.snapshot, Scheduler: h.scheduler, App: "looper", Version: "f00", Memory: 64 << 20, CPU: 50 * time.Millisecond,
 		Handle: func(m *Message) {
 			h.answers <- fmt.Sprintf("%d %d %s", m.Op, m.ID, m.Arg(0).Text())
 		},

@@ -105,6 +105,15 @@ func newCell(s *Snapshot, limit int64, id uint64) cell {
 	return cell{C.nano_new(s.s, C.uint64_t(limit), C.uint64_t(id))}
 }
 
+// label and mark are for the record of a crash (crash.go).
+func (c cell) label(text string) {
+	C.nano_label(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
+}
+
+func (c cell) mark(id uint32, name string) {
+	C.nano_mark(c.c, C.uint32_t(id), (*C.char)(unsafe.Pointer(unsafe.StringData(name))), C.size_t(len(name)))
+}
+
 func (c cell) load(m Module) (st status, cacheRejected bool) {
 	var pin runtime.Pinner
 	defer pin.Unpin()
@@ -195,6 +204,8 @@ func (c cell) measure() Memory {
 func goBytes(b C.nano_bytes) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(b.data)), int(b.size))
 }
+
+func recordCrashes(file int) { C.nano_record(C.int(file)) }
 
 // LostWorkers counts threads of V8's own that the process has lost for good: they ran
 // out of memory in some isolate's work.
