@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -49,9 +48,9 @@ type Options struct {
 	// Quarantines are those of the process before, by app. They are over where the app
 	// comes back as another version.
 	Quarantines map[string]Quarantine
-	// Crashes is a file, or nil. Which app and request run when a signal ends the process
-	// is appended to it (isolate.ReadCrashes).
-	Crashes *os.File
+	// Crashes names a file, or is "". Which app and request run when a signal ends the
+	// process is appended to it (isolate.ReadCrashes).
+	Crashes string
 	// Cache is a directory of this user's. What apps are made of is kept there: it needs
 	// no memory while they sleep, and isn't made anew by the next process. "": there is
 	// none.
@@ -111,9 +110,9 @@ func NewSet(opts Options) (*Set, error) {
 		opts: opts, log: opts.Log, stop: make(chan struct{}),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
-	if opts.Crashes != nil {
+	if opts.Crashes != "" {
 		if err := isolate.RecordCrashes(opts.Crashes); err != nil {
-			return nil, err
+			s.log.Warn("a crash of the process will not tell which app ran", "error", err)
 		}
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -61,6 +61,9 @@ type Controller struct {
 	later  later
 	before map[string][]app.Version // those of earlier processes
 
+	quarantines map[string]app.Quarantine // that apps begin in
+	crashed     time.Time                 // the last crash that is counted in them
+
 	mu       sync.Mutex // guards the fields below
 	cfg      *config.Config
 	problems config.Problems // of the start
@@ -90,6 +93,7 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 	errors.As(err, &c.problems)
 	c.cfg, c.server = cfg, cfg.Server
 	c.before = state.record.versions()
+	c.judge(c.began)
 	return c, nil
 }
 
@@ -116,6 +120,9 @@ func (c *Controller) Asleep() map[string]bool { return c.state.record.asleep() }
 // AppEvent is for app.Options.Event.
 func (c *Controller) AppEvent(kind app.Event, name, text string) {
 	c.events.publish(Event{Type: string(kind), App: name, Text: text})
+	if kind == app.EventQuarantine {
+		go c.noteSoon() // it may have to wait
+	}
 }
 
 // Start loads all apps into set. Apps that can't be loaded don't keep the others from
@@ -211,12 +218,17 @@ func (c *Controller) adopt(cfg *config.Config) {
 
 // snapshot is what the next process should know.
 func (c *Controller) snapshot() record {
-	r := record{Apps: make(map[string]appRecord), Outcome: c.Last()}
+	r := record{Apps: make(map[string]appRecord), Outcome: c.Last(), Crashed: c.crashed}
 	for _, a := range c.set.Apps() {
 		i := a.Info()
 		// What served in the process before, and has not been tried yet, counts as serving.
-		serving := i.Version.Number > 0 || i.State == app.Loading && len(i.Versions) > 0
-		r.Apps[a.Name] = appRecord{Versions: i.Versions, Serving: serving, Disabled: i.State == app.Disabled, Asleep: i.State == app.Sleeping || i.State == app.Loading}
+		untried := i.State == app.Loading || i.State == app.Quarantined && i.Version.Number == 0
+		r.Apps[a.Name] = appRecord{
+			Versions: i.Versions, Quarantine: i.Quarantine,
+			Serving:  i.Version.Number > 0 || untried && len(i.Versions) > 0,
+			Disabled: i.State == app.Disabled,
+			Asleep:   i.State == app.Sleeping || untried,
+		}
 	}
 	return r
 }

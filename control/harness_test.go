@@ -35,6 +35,8 @@ type world struct {
 	c    *control.Controller
 	addr string
 	log  *logBuffer
+
+	later bool // apps are loaded as they are asked for
 }
 
 // files are what a world is made of when a test doesn't say otherwise.
@@ -82,7 +84,7 @@ func (w *world) again(successor bool) *world {
 func (w *world) options(successor bool) control.Options {
 	return control.Options{
 		Config: config.Options{Path: filepath.Join(w.dir, "etc/nano.toml"), StateDir: filepath.Join(w.dir, "state")},
-		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Successor: successor,
+		Log:    slog.New(slog.NewTextHandler(w.log, nil)), Successor: successor, Later: w.later,
 	}
 }
 
@@ -106,6 +108,7 @@ func (w *world) tryOpen(successor bool) error {
 	}
 	set, err := app.NewSet(app.Options{
 		Log: o.Log, Versions: c.Versions(), Asleep: c.Asleep(), Cache: filepath.Join(w.dir, "cache"), Event: c.AppEvent, Tried: c.AppTried,
+		Quarantines: c.Quarantines(),
 	})
 	if err != nil {
 		return err

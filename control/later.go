@@ -34,6 +34,18 @@ func (c *Controller) AppTried(name string) {
 	c.later.mu.Lock()
 	defer c.later.mu.Unlock()
 	c.tellTried(a.Info())
+	c.noteSoonLocked()
+}
+
+// noteSoon sees to it that what is known is written down.
+func (c *Controller) noteSoon() {
+	c.later.mu.Lock()
+	defer c.later.mu.Unlock()
+	c.noteSoonLocked()
+}
+
+// noteSoonLocked is noteSoon for those who hold the lock.
+func (c *Controller) noteSoonLocked() {
 	if !c.later.due {
 		c.later.due = true
 		time.AfterFunc(max(noteAfter, c.later.pause), c.noteTried)

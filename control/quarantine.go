@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/isolate"
 )
@@ -24,20 +22,13 @@ const (
 // Quarantines are those that apps begin in, for the app.Set that Start gets.
 func (c *Controller) Quarantines() map[string]app.Quarantine { return c.quarantines }
 
-// Crashes is the file for the app.Set that Start gets, to be closed when that is made;
-// nil where there is no place for one.
-func (c *Controller) Crashes() *os.File {
-	if c.state.path == "" {
-		return nil
+// Crashes names the file for the app.Set that Start gets; "" where there is no place for
+// one.
+func (c *Controller) Crashes() string {
+	if c.state.held == nil {
+		return ""
 	}
-	f, err := os.OpenFile(filepath.Join(c.state.path, crashFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err == nil {
-		return f
-	}
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
-		c.log.Warn("cannot write to the state directory: a crash would not tell which app ran", "error", err)
-	}
-	return nil
+	return filepath.Join(c.state.path, crashFile)
 }
 
 // judge makes quarantines of those that the last process left, and of the crashes since.

@@ -22,6 +22,8 @@ import (
 type record struct {
 	Apps    map[string]appRecord `json:"apps"`
 	Outcome Outcome              `json:"outcome"`
+	// Crashed is the last crash that is counted in the apps' quarantines.
+	Crashed time.Time `json:"crashed,omitzero"`
 	// By is who asked for the generation that is being started.
 	By string `json:"by,omitempty"`
 }
@@ -31,6 +33,8 @@ type appRecord struct {
 	Serving  bool          `json:"serving"` // some version of it served
 	Disabled bool          `json:"disabled,omitempty"`
 	Asleep   bool          `json:"asleep,omitempty"`
+
+	Quarantine *app.Quarantine `json:"quarantine,omitempty"`
 }
 
 func (r *record) versions() map[string][]app.Version {

@@ -94,6 +94,7 @@ func (c *Controller) Enable(ctx context.Context, name string, on bool, expect Ex
 			}
 			if on {
 				c.set.App(name).Pardon()
+				c.leave()
 			}
 			o = newOutcome(began, by)
 			o.Unchanged = 1
