@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -207,5 +208,39 @@ func TestReload(t *testing.T) {
 	}
 	if _, body := h.get("test", "/"); body != "three" {
 		t.Errorf("got %q", body)
+	}
+}
+
+// TestStuckGoroutine makes sure that a request whose goroutine never comes back from V8
+// has its answer, that its connection goes on, and that its place in the app is free again.
+func TestStuckGoroutine(t *testing.T) {
+	h := start(t, one(`limits = { memory = "32MiB", cpu = "5s", concurrency = 1 }`, `export default { fetch(r) {
+	if (r.url.endsWith("/park")) new Array(2 ** 27).fill(0);
+	return new Response("ok");
+} }`))
+	c := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: deadline}
+	defer c.CloseIdleConnections()
+	var reused bool
+	get := func(target string) (int, string) {
+		t.Helper()
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		res, err := c.Do(h.request("GET", "test", target, nil).WithContext(ctx))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", target, err, h.log)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	if status, body := get("/park"); status != 503 || body != "the app hit its memory limit\n" {
+		t.Errorf("the stuck one: %d %q", status, body)
+	}
+	for _, target := range []string{"/ok", "/ok"} {
+		if status, body := get(target); status != 200 || body != "ok" || !reused {
+			t.Errorf("%s: %d %q, on the same connection: %v\n%s", target, status, body, reused, h.log)
+		}
 	}
 }
