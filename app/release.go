@@ -468,6 +468,15 @@ func (r *release) serveAsset(x *daemon.Exchange) bool {
 	if x.Method != http.MethodGet && x.Method != http.MethodHead {
 		return false
 	}
+	if x.Method == http.MethodGet {
+		switch found, header, body := r.assets.Quick(x.Target, x.Header.All()); found {
+		case assets.Found:
+			_ = x.Respond(http.StatusOK, header, body) // the header is ours: it can't fail
+			return true
+		case assets.Absent:
+			return false
+		}
+	}
 	return r.assets.Serve(x.HTTP())
 }
 

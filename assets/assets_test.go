@@ -11,12 +11,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // tree writes files into dir; a name that ends in a slash is a folder, a
@@ -59,6 +62,9 @@ func site(t testing.TB, o Options, files map[string]string) (*httptest.Server, s
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			checkQuick(t, s, r)
+		}
 		switch {
 		case s.Serve(w, r):
 		case o.NotFound != "":
@@ -74,6 +80,38 @@ func site(t testing.TB, o Options, files map[string]string) (*httptest.Server, s
 		}
 	})
 	return srv, public
+}
+
+// checkQuick makes sure that Quick, where it knows, says what Serve does.
+func checkQuick(t testing.TB, s *Server, r *http.Request) {
+	found, header, body := s.Quick(r.RequestURI, func(yield func(name, value string) bool) {
+		for name, values := range r.Header {
+			for _, v := range values {
+				if !yield(strings.ToLower(name), v) {
+					return
+				}
+			}
+		}
+	})
+	w := httptest.NewRecorder()
+	served := s.Serve(w, r)
+	switch found {
+	case Absent:
+		if served {
+			t.Errorf("%s: Quick says that no file matches; Serve: %d %q", r.RequestURI, w.Code, w.Body)
+		}
+	case Found:
+		got := http.Header{"Content-Length": {strconv.Itoa(len(body))}}
+		for rest := string(header); rest != ""; {
+			var name, value string
+			name, rest, _ = strings.Cut(rest, "\n")
+			value, rest, _ = strings.Cut(rest, "\n")
+			got.Add(name, value)
+		}
+		if diff := cmp.Diff(w.Header(), got); diff != "" || w.Code != 200 || w.Body.String() != string(body) {
+			t.Errorf("%s: Quick answers with %q, Serve with %d %q; headers (-Serve +Quick):\n%s", r.RequestURI, body, w.Code, w.Body, diff)
+		}
+	}
 }
 
 type answer struct {

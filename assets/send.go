@@ -20,6 +20,7 @@ var buffers = sync.Pool{New: func() any { return new([maxRead]byte) }}
 // A reply is a file as it is sent.
 type reply struct {
 	head     http.Header // without the length
+	fields   []byte      // the same for Quick
 	size     int64
 	modified time.Time
 	body     []byte   // of a small file
@@ -82,6 +83,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, k choice, f *file)
 		}
 	}
 	if keep {
+		a.fields = flatten(a.head)
 		s.cache.put(k, a)
 	}
 	a.send(w, r)
