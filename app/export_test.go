@@ -28,7 +28,12 @@ func (s *Set) Seed(t testing.TB, cfg *config.Config) {
 // otherwise.
 func (a *App) Forgotten() bool {
 	r := a.current.Load()
-	return r != nil && r.source() == nil && r.module.packed == nil
+	if r == nil {
+		return false
+	}
+	r.module.mu.Lock()
+	defer r.module.mu.Unlock()
+	return r.module.bundle == nil && r.module.packed == nil
 }
 
 // WriteForEver writes entry after entry into a store, and calls told after each.

@@ -604,11 +604,11 @@ func (a *App) rest(now time.Time) {
 		}
 	case idle > trimAfter && idle <= trimAfter+2*sweepEvery:
 		ws := *r.workers.Load()
+		if len(ws) > 0 {
+			r.ripen(ws[0]) // before V8 lets go of what it has compiled
+		}
 		for _, w := range ws {
 			w.isolate.Trim()
-		}
-		if len(ws) > 0 {
-			r.ripen(ws[0])
 		}
 	}
 }
