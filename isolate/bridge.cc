@@ -2,6 +2,8 @@
 // the bridge is guard.cc.
 #include "cell.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <tuple>
@@ -643,6 +645,8 @@ void nano_collect(nano_cell* c) {
   c->iso->LowMemoryNotification();
   std::vector<uint8_t>().swap(c->out);
 }
+
+void nano_trim(void) { malloc_trim(0); }
 
 void nano_dispose(nano_cell* c) {
   {

@@ -121,6 +121,8 @@ nano_stats nano_measure(nano_cell*);
 // nano_collect gives back what memory the isolate can do without.
 void nano_collect(nano_cell*);
 void nano_dispose(nano_cell*);
+// nano_trim gives freed memory back to the system; any thread may call it.
+void nano_trim(void);
 
 #ifdef __cplusplus
 }

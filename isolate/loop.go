@@ -13,6 +13,9 @@ const (
 	measureEvery = int64(100 * time.Millisecond)
 	// measureLong is from which length on a tick is followed by such a look at once.
 	measureLong = int64(3 * time.Millisecond)
+	// trimAbove is how much an isolate must have held, in bytes, for the C library to look
+	// for what it can give back when that is gone: some of it is freed in small parts.
+	trimAbove = 16 << 20
 	// keepInbox is the room for messages that an idle isolate keeps, in bytes.
 	keepInbox = 64 << 10
 )
@@ -221,7 +224,11 @@ func (i *Isolate) disposeOnce() {
 	if loading != nil {
 		loading <- ErrClosed
 	}
+	large := i.isLost() || i.Memory().Total() > trimAbove
 	i.opts.Scheduler.do(i, func() time.Duration { return onThread(i.cell.dispose) })
+	if large {
+		trim()
+	}
 	i.handle.Delete()
 	i.opts.Scheduler.forget(i)
 }

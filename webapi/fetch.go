@@ -34,7 +34,7 @@ const (
 	maxResponseHeader = 256 << 10
 	headerPatience    = 5 * time.Minute
 	idleConnections   = 64
-	idlePerHost       = 16
+	idlePerHost       = 64
 	idleTimeout       = 30 * time.Second
 )
 
