@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type phase uint8
 const (
 	waiting   phase = iota // for JavaScript's response
 	answered               // the response is staged, whole
-	streaming              // the head is out, chunks follow
+	streaming              // the head is there, chunks follow
 	over                   // answered by us, or broken off: what JavaScript says comes too late
 )
 
@@ -55,6 +56,9 @@ type call struct {
 	mu      sync.Mutex
 	worker  *worker
 	phase   phase
+	status  int    // of a streamed response
+	head    []byte // its header, until it is started; until then another can take its place
+	started bool
 	chunks  []chunk
 	pending int  // bytes in chunks
 	ended   bool // no more chunks come
@@ -133,6 +137,15 @@ func (c *call) advance() (finished, again bool) {
 		defer c.mu.Unlock()
 		return c.phase != waiting, false
 	}
+	if !c.started {
+		c.started = true
+		if err := c.x.Start(c.status, c.head); err != nil {
+			c.refuse(err)
+			c.mu.Unlock()
+			return true, false
+		}
+		c.head = nil
+	}
 	for len(c.chunks) > 0 {
 		chunks := c.chunks
 		c.chunks = nil
@@ -162,6 +175,7 @@ func (c *call) advance() (finished, again bool) {
 	c.mu.Unlock()
 	switch {
 	case broken:
+		_ = c.x.Flush() // what there is goes out, at least the head
 		c.x.Abort()
 		return true, false
 	case ended:
@@ -180,6 +194,11 @@ func (c *call) close() {
 	c.gone = true
 	c.chunks = nil
 	c.mu.Unlock()
+}
+
+// open reports whether the exchange can still have any response; the lock is held.
+func (c *call) open() bool {
+	return c.phase == waiting || c.phase == streaming && !c.started
 }
 
 // answer gives the client a response of our own, unless there is one.
@@ -223,11 +242,7 @@ func (c *call) onRespond(m *isolate.Message) {
 	}
 	defer c.wake()
 	if body.Bool() {
-		if err := c.x.Start(status, header); err != nil {
-			c.refuse(err)
-			return
-		}
-		c.phase = streaming
+		c.phase, c.status, c.head = streaming, status, bytes.Clone(header)
 		return
 	}
 	if err := c.x.Respond(status, header, body.Bytes()); err != nil {
@@ -273,11 +288,11 @@ func (c *call) onFail(m *isolate.Message) {
 	text := c.rel.exception(c.x.ID, thrown)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.phase {
-	case waiting:
+	switch {
+	case c.open():
 		c.phase = over
 		c.rel.fail(c.x, thrown, text)
-	case streaming:
+	case c.phase == streaming:
 		c.broken = true
 	}
 	c.wake()
@@ -287,15 +302,13 @@ func (c *call) onFail(m *isolate.Message) {
 func (c *call) onLost(l isolate.Loss, unread bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.phase {
-	case waiting:
-		if unread {
-			c.unread = true
-			break
-		}
+	switch {
+	case c.phase == waiting && unread:
+		c.unread = true
+	case c.open():
 		c.phase = over
 		respond(c.x, http.StatusServiceUnavailable, "the app hit its "+lossLimit(l).String()+" limit\n", "")
-	case streaming:
+	case c.phase == streaming:
 		c.broken = true
 	}
 	c.wake()
