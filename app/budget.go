@@ -18,6 +18,9 @@ const (
 	budgetFull = 0.9  // from here on the largest apps give way
 	// budgetEvery is how often the set looks.
 	budgetEvery = 50 * time.Millisecond
+	// restsAfter is how long after its last request an app is taken to rest: one that is
+	// woken at once again needs its room, and may find none.
+	restsAfter = time.Second
 )
 
 // Budget is what the isolates of all apps share, and what is used of it.
@@ -58,11 +61,8 @@ func (s *Set) makeRoom() {
 		if used.Used() < budgetNear {
 			return
 		}
-		inside, _ := r.app.gate.count()
-		if n := len(*r.workers.Load()); inside == 0 && r.resting() {
-			used = used.Less(n, r.memory().Reserved)
-			s.event(EventSleep, r.app.Name, "the process needs its memory")
-			r.sleep()
+		if last := time.Unix(0, r.app.stats.last.Load()); time.Since(last) > restsAfter {
+			used, _ = s.sleepFor(r, used)
 		}
 	}
 	slices.SortFunc(rs, func(a, b *release) int {
@@ -76,10 +76,26 @@ func (s *Set) makeRoom() {
 		if len(ws) == 0 {
 			continue
 		}
+		var sleeps bool
+		if used, sleeps = s.sleepFor(r, used); sleeps {
+			continue
+		}
 		used = used.Less(len(ws), m.Reserved)
 		s.log.Warn(fmt.Sprintf("the process has no room for its %d MiB: it gives way", m.Reserved>>20), slog.String("app", r.app.Name))
 		for _, w := range ws {
 			w.isolate.Evict()
 		}
 	}
+}
+
+// sleepFor puts a release to sleep that rests, and says what that leaves of the budget.
+func (s *Set) sleepFor(r *release, used isolate.Budget) (left isolate.Budget, sleeps bool) {
+	inside, _ := r.app.gate.count()
+	if inside > 0 || !r.resting() {
+		return used, false
+	}
+	used = used.Less(len(*r.workers.Load()), r.memory().Reserved)
+	s.event(EventSleep, r.app.Name, "the process needs its memory")
+	r.sleep()
+	return used, true
 }

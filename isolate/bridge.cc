@@ -635,6 +635,7 @@ nano_bytes nano_error(nano_cell* c) {
 nano_stats nano_measure(nano_cell* c) {
   Enter in(c);
   HeapStatistics h;
+  c->heap_taken.store(0);
   c->iso->GetHeapStatistics(&h);
   return {h.used_heap_size(), h.total_heap_size(), h.heap_size_limit(), h.external_memory(), c->allocator.Held(),
           h.malloced_memory()};

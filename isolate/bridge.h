@@ -107,6 +107,10 @@ int nano_why(nano_cell*);
 // where it holds more than its limit.
 void nano_check_memory(nano_cell*);
 
+// nano_checked is what such a look has found since nano_measure; heap_total is 0 if there
+// was none.
+nano_stats nano_checked(nano_cell*);
+
 // nano_yield has the running JavaScript call nanoYield as soon as it can be interrupted.
 void nano_yield(nano_cell*);
 // nano_freeze is for a run that was given up: it stops its thread for good, where the

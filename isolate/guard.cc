@@ -60,6 +60,8 @@ void Measure(Isolate* iso, void* data) {
   auto c = static_cast<nano_cell*>(data);
   HeapStatistics h;
   iso->GetHeapStatistics(&h);
+  c->heap_used.store(h.used_heap_size());
+  c->heap_taken.store(h.total_heap_size() + h.malloced_memory());
   if (h.used_heap_size() + h.external_memory() > c->limit + kGrace) c->Terminate(NANO_WHY_MEMORY);
 }
 
@@ -305,6 +307,10 @@ void nano_record(int file) {
 }
 
 int nano_lost_workers(void) { return lost_workers.load(); }
+
+nano_stats nano_checked(nano_cell* c) {
+  return {c->heap_used.load(), c->heap_taken.load(), 0, 0, c->allocator.Held(), 0};
+}
 
 void nano_check_memory(nano_cell* c) { c->iso->RequestInterrupt(Measure, c); }
 

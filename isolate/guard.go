@@ -138,6 +138,7 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 	} else if i.Busy() < youth {
 		limit = max(limit, youngCPU)
 	}
+	var found Memory
 	i.living(func() {
 		switch {
 		case i.cell.why() != whyNone: // the heap limit or Close ended it
@@ -146,9 +147,14 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 			w.ended, w.spent = now, spent
 			i.cell.terminate(whyCPU)
 		case since > checkAfter:
+			found = i.cell.checked()
 			i.cell.checkMemory()
 		}
 	})
+	if found.Reserved > 0 { // many that grow at once must not wait with that for the end of their runs
+		i.memory.Store(&found)
+		s.charge(i, found.Reserved)
+	}
 	return runaway{}, false
 }
 

@@ -207,6 +207,13 @@ func (c cell) measure() Memory {
 	return Memory{Heap: int64(s.heap_used), Reserved: int64(s.heap_total + s.malloced), Buffers: int64(s.buffers)}
 }
 
+// checked is what was found when a run was last interrupted to look; Reserved is 0 if none
+// was since the last measure.
+func (c cell) checked() Memory {
+	s := C.nano_checked(c.c)
+	return Memory{Heap: int64(s.heap_used), Reserved: int64(s.heap_total), Buffers: int64(s.buffers)}
+}
+
 func goBytes(b C.nano_bytes) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(b.data)), int(b.size))
 }
