@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/nano-runtime/nano/admin"
 )
 
 // crashTimes is how often a process must crash in a minute for the app to be in
@@ -27,15 +24,7 @@ const crashTimes = 3
 // starts the daemon each time as systemd does. Then that app is in quarantine, the log
 // says which request ran, and the other app serves.
 func TestCrashes(t *testing.T) {
-	s := &server{t: t, addr: freeAddr(t)}
-	dir := t.TempDir()
-	s.socket, s.log = filepath.Join(dir, "admin.sock"), filepath.Join(dir, "log")
-	conf := fmt.Sprintf(`[server]
-listen = [%q]
-admin = %q
-log = "text"
-watch = false
-trusted_proxies = ["127.0.0.1"]
+	s := prepare(t, `
 [apps.looper]
 hosts = ["looper.test"]
 root = "looper"
@@ -43,48 +32,18 @@ limits = { cpu = "20s", timeout = "30s" }
 [apps.fine]
 hosts = ["fine.test"]
 root = "fine"
-`, s.addr, s.socket)
-	for name, text := range map[string]string{
-		"nano.toml":       conf,
+`, map[string]string{
 		"looper/index.js": "export default { fetch(r) { if (r.url.endsWith(\"/loop\")) for (;;); return new Response(\"looper\") } }\n",
 		"fine/index.js":   "export default { fetch: () => new Response(\"fine\") }\n",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := os.Create(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	begin := func() {
-		t.Helper()
-		cmd := exec.Command(program, "serve", "--config", filepath.Join(dir, "nano.toml"))
-		cmd.Stdout, cmd.Stderr = out, out
-		cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+dir)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		s.first, s.exited = cmd.Process, make(chan error, 1)
-		go func() { s.exited <- cmd.Wait() }()
-		s.until("it serves", time.Minute, func() error {
-			_, err := s.status()
-			return err
-		})
-	}
+	})
 	for n := range crashTimes {
-		begin()
+		s.start()
 		if status, body := ask(s, "looper", "/", ""); status != 200 {
 			t.Errorf("after %d crashes looper answers %d %q", n, status, body)
 		}
 		crash(t, s, fmt.Sprintf("crash-%d", n))
 	}
-	begin()
+	s.start()
 	t.Cleanup(s.stop)
 	if status, body := ask(s, "looper", "/", ""); status != 503 || !strings.Contains(body, "quarantine") {
 		t.Errorf("after %d crashes looper answers %d %q\n%s", crashTimes, status, body, s.tail())
@@ -94,7 +53,7 @@ root = "fine"
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	looper, err := admin.NewClient(s.socket).App(ctx, "looper")
+	looper, err := s.client().App(ctx, "looper")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ func run(m *testing.M) int {
 // hostile ones.
 type server struct {
 	t      *testing.T
+	dir    string
 	addr   string
 	socket string
 	log    string
@@ -68,42 +69,65 @@ limits = { memory = "64MiB", cpu = "50ms", timeout = "2s", isolates = 2 }
 // serve starts a daemon with the hostile apps named, and waits until it serves.
 func serve(t *testing.T, hostile ...string) *server {
 	t.Helper()
-	dir := t.TempDir()
 	apps, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var conf strings.Builder
-	s := &server{t: t, addr: freeAddr(t), socket: filepath.Join(dir, "admin.sock"), log: filepath.Join(dir, "log"), exited: make(chan error, 1)}
-	fmt.Fprintf(&conf, "[server]\nlisten = [%q]\nadmin = %q\nlog = \"text\"\nwatch = false\ndrain_timeout = \"3s\"\n", s.addr, s.socket)
 	fmt.Fprintf(&conf, "[apps.victim]\nhosts = [\"victim.test\"]\nroot = %q\nentry = \"victim.js\"\nenv = { SECRET = \"victim's secret\" }\n", filepath.Join(apps, "good"))
 	fmt.Fprintf(&conf, "[apps.quiet]\nhosts = [\"quiet.test\"]\nroot = %q\nentry = \"quiet.js\"\n", filepath.Join(apps, "good"))
 	for _, name := range hostile {
 		fmt.Fprintf(&conf, "[apps.%s]\nhosts = [\"%s.test\"]\nroot = %q\nentry = %q\n%s", name, name, filepath.Join(apps, "apps"), name+".js", hostileSettings)
 	}
-	path := filepath.Join(dir, "nano.toml")
-	if err := os.WriteFile(path, []byte(conf.String()), 0o644); err != nil {
-		t.Fatal(err)
+	s := prepare(t, conf.String(), nil)
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+// prepare writes what a daemon with some apps needs: their settings, and their files.
+func prepare(t *testing.T, apps string, files map[string]string) *server {
+	t.Helper()
+	dir := t.TempDir()
+	s := &server{t: t, dir: dir, addr: freeAddr(t), socket: filepath.Join(dir, "admin.sock"), log: filepath.Join(dir, "log")}
+	conf := fmt.Sprintf("[server]\nlisten = [%q]\nadmin = %q\nlog = \"text\"\nwatch = false\ndrain_timeout = \"3s\"\ntrusted_proxies = [\"127.0.0.1\"]\n", s.addr, s.socket)
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	out, err := os.Create(s.log)
+	write("nano.toml", conf+apps)
+	for name, text := range files {
+		write(name, text)
+	}
+	return s
+}
+
+// start starts the daemon, and waits until it serves.
+func (s *server) start() {
+	s.t.Helper()
+	out, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer out.Close()
-	cmd := exec.Command(program, "serve", "--config", path)
+	cmd := exec.Command(program, "serve", "--config", filepath.Join(s.dir, "nano.toml"))
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+dir)
+	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+s.dir)
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	s.first = cmd.Process
-	go func() { s.exited <- cmd.Wait() }()
-	t.Cleanup(s.stop)
+	exited := make(chan error, 1)
+	s.first, s.exited = cmd.Process, exited
+	go func() { exited <- cmd.Wait() }()
 	s.until("it serves", time.Minute, func() error {
 		_, err := s.status()
 		return err
 	})
-	return s
 }
 
 // stop ends the generation that serves, and waits until it and the others are gone.
@@ -141,8 +165,10 @@ func alive(pid int) bool {
 func (s *server) status() (*admin.Status, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return admin.NewClient(s.socket).Status(ctx)
+	return s.client().Status(ctx)
 }
+
+func (s *server) client() *admin.Client { return admin.NewClient(s.socket) }
 
 // shape is how much a process is.
 type shape struct {
