@@ -63,53 +63,64 @@ func (a *App) Serve(x *daemon.Exchange) {
 	x.App = a.Name
 	began := time.Now()
 	a.stats.last.Store(began.UnixNano())
-	a.serve(x, began)
+	if c := a.admit(x, began); c != nil {
+		a.carry(c)
+		return
+	}
 	a.stats.done(x.Status(), time.Since(began))
 }
 
-func (a *App) serve(x *daemon.Exchange, began time.Time) {
+// admit answers what needs no JavaScript, or what can't have it now; else it makes a call.
+func (a *App) admit(x *daemon.Exchange, began time.Time) *call {
 	r := a.current.Load()
 	if a.set.opts.Dev {
 		if err := a.failure(); err != nil {
 			errorPage(x, http.StatusInternalServerError, "The app can't be loaded", err.Error())
-			return
+			return nil
 		}
 	}
 	if r == nil {
 		respond(x, http.StatusServiceUnavailable, "the app is not available\n", "")
-		return
+		return nil
 	}
 	if r.assets != nil && r.serveAsset(x) {
-		return
+		return nil
 	}
 	if !r.runs() {
 		r.serveNotFound(x)
-		return
+		return nil
 	}
 	if wait := a.quarantine.left(began); wait > 0 {
 		respond(x, http.StatusServiceUnavailable, "the app is in quarantine\n", fmt.Sprint(int(wait.Seconds())+1))
-		return
+		return nil
 	}
-	if !a.gate.enter(x.Context()) {
+	if !a.gate.enter(x.Context) {
 		a.hit(nil, limitConcurrency, fmt.Sprintf("%d requests in flight and a full queue", r.cfg.Limits.Concurrency))
 		respond(x, http.StatusServiceUnavailable, "the app has too many requests\n", "1")
-		return
+		return nil
 	}
-	defer a.gate.leave()
 	if waited := time.Since(began); waited > time.Millisecond {
 		a.stats.queue(waited)
 	}
-	c := &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
-	defer c.close()
-	for !r.serve(c) {
-		next := a.current.Load() // r was replaced meanwhile
-		if next == nil || next == r {
+	return &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
+}
+
+// carry brings a call to its end, unless another goroutine does so meanwhile.
+func (a *App) carry(c *call) {
+	holder := c.take()
+	for !c.rel.serve(c) {
+		next := a.current.Load() // the release was replaced meanwhile
+		if next == nil || next == c.rel {
 			c.answer(http.StatusServiceUnavailable, "the app is restarting\n", "1")
-			return
+			break
 		}
-		r = next
-		c.rel = r
+		c.rel = next
 	}
+	if !c.close(holder) {
+		return
+	}
+	a.gate.leave()
+	a.stats.done(c.x.Status(), time.Since(c.began))
 }
 
 // failure is why the last change of the app failed; nil: it didn't.

@@ -66,6 +66,33 @@ type call struct {
 	unread  bool // the isolate was lost before JavaScript saw the request
 	gone    bool // the exchange is over: its body can't be read any more
 	got     int64
+	holder  int  // counts the goroutines that had the call: the last one has it
+	inside  bool // its goroutine is in the isolate, and may be stuck there
+}
+
+// take makes the caller's goroutine the one that has the call.
+func (c *call) take() (holder int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inside = false
+	return c.holder
+}
+
+// detachLocked lets the call go on without the goroutine that is stuck in the isolate.
+func (c *call) detachLocked() {
+	if c.inside {
+		c.inside = false
+		c.holder++
+		c.x.Detach(func(*daemon.Exchange) { c.rel.app.carry(c) })
+	}
+}
+
+// isWaiting reports whether the call needs an isolate: nobody has answered.
+func (c *call) isWaiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unread = false
+	return c.phase == waiting
 }
 
 func (c *call) wake() {
@@ -76,8 +103,9 @@ func (c *call) wake() {
 }
 
 // serve runs the call in w and returns when the exchange has its response. It reports
-// false where w was lost before JavaScript saw the request: another may have it.
-func (c *call) serve(w *worker) bool {
+// that it isn't done where w was lost before JavaScript saw the request: another may have
+// it. detached: another goroutine has the call now.
+func (c *call) serve(w *worker) (done, detached bool) {
 	body := isolate.Undefined()
 	switch n := c.x.ContentLength; {
 	case n > 0 && n <= wholeBody:
@@ -85,43 +113,71 @@ func (c *call) serve(w *worker) bool {
 			c.whole = make([]byte, n)
 			if _, err := io.ReadFull(c.x.Body, c.whole); err != nil {
 				c.badBody(err)
-				return true
+				return true, false
 			}
 		}
 		body = isolate.Bytes(c.whole)
 	case n != 0:
 		body = isolate.Number(float64(n))
 	}
-	if !w.begin(c, body) {
-		return false
-	}
-	limit := c.rel.cfg.Limits.Timeout
-	timeout := time.NewTimer(limit - time.Since(c.began))
+	timeout := time.AfterFunc(c.rel.cfg.Limits.Timeout-time.Since(c.began), c.timeOut)
 	defer timeout.Stop()
+	stay := c.x.CanDetach()
+	c.mu.Lock()
+	holder := c.holder
+	c.inside = stay
+	c.mu.Unlock()
+	begun := w.begin(c, body, stay)
+	c.mu.Lock()
+	if c.holder != holder {
+		c.mu.Unlock()
+		return false, true
+	}
+	c.inside = false
+	c.mu.Unlock()
+	return begun && c.await(), false
+}
+
+// await waits for the response, and sends what it streams. It reports false where the
+// request must run elsewhere.
+func (c *call) await() bool {
 	for {
+		finished, again := c.advance()
+		if finished || again {
+			return finished
+		}
 		select {
 		case <-c.ring:
-			finished, again := c.advance()
-			if again {
-				return false
-			}
-			if finished {
-				return true
-			}
-		case <-timeout.C:
-			if c.answer(http.StatusGatewayTimeout, "the app took too long to answer\n", "") {
-				c.rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
-				w.abort(c.id, "the request took longer than "+limit.String())
-				return true
-			}
 		case <-c.x.Context().Done():
 			c.mu.Lock()
 			c.phase = over
+			w := c.worker
 			c.mu.Unlock()
 			w.abort(c.id, "the client went away")
 			c.x.Abort()
 			return true
 		}
+	}
+}
+
+// timeOut answers a call that has no response in time; a timer calls it.
+func (c *call) timeOut() {
+	c.mu.Lock()
+	if c.phase != waiting {
+		c.mu.Unlock()
+		return
+	}
+	c.phase = over
+	w, id, limit := c.worker, c.id, c.rel.cfg.Limits.Timeout
+	respond(c.x, http.StatusGatewayTimeout, "the app took too long to answer\n", "")
+	c.mu.Unlock()
+	c.rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
+	c.mu.Lock()
+	c.detachLocked()
+	c.mu.Unlock()
+	c.wake()
+	if w != nil {
+		w.abort(id, "the request took longer than "+limit.String())
 	}
 }
 
@@ -188,12 +244,17 @@ func (c *call) advance() (finished, again bool) {
 	return false, false
 }
 
-// close ends the use of the exchange; whatever JavaScript still does finds it gone.
-func (c *call) close() {
+// close ends the use of the exchange; whatever JavaScript still does finds it gone. It
+// reports false, and does nothing, where another goroutine has the call now.
+func (c *call) close(holder int) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holder != holder {
+		return false
+	}
 	c.gone = true
 	c.chunks = nil
-	c.mu.Unlock()
+	return true
 }
 
 // open reports whether the exchange can still have any response; the lock is held.
@@ -311,6 +372,7 @@ func (c *call) onLost(l isolate.Loss, unread bool) {
 	case c.phase == streaming:
 		c.broken = true
 	}
+	c.detachLocked()
 	c.wake()
 }
 

@@ -21,8 +21,9 @@ type gate struct {
 // room is how many may wait.
 func (g *gate) room() int { return g.limit/4 + 8 }
 
-// enter waits for a place, and reports whether it got one.
-func (g *gate) enter(ctx context.Context) bool {
+// enter waits for a place, and reports whether it got one. ctx is only asked for where
+// it has to wait.
+func (g *gate) enter(ctx func() context.Context) bool {
 	g.mu.Lock()
 	if g.inFlight < g.limit {
 		g.inFlight++
@@ -42,7 +43,7 @@ func (g *gate) enter(ctx context.Context) bool {
 	case <-turn:
 		return true
 	case <-patience.C:
-	case <-ctx.Done():
+	case <-ctx().Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -126,8 +126,12 @@ func TestNextProcess(t *testing.T) {
 	first.begin()
 	first.tried()
 	for _, a := range first.set.Apps() {
-		if s, err := a.State(); s != app.Sleeping || !a.Forgotten() || a.Info().Version.Number != 1 {
-			t.Errorf("%s is %s, %v; in memory: %v", a.Name, s, err, !a.Forgotten())
+		until(t, a.Name+" sleeps, and takes no memory", func() bool {
+			s, _ := a.State()
+			return s == app.Sleeping && a.Forgotten()
+		})
+		if v := a.Info().Version.Number; v != 1 {
+			t.Errorf("%s has version %d", a.Name, v)
 		}
 	}
 	entries := func() map[string]time.Time {

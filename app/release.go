@@ -289,6 +289,10 @@ func (r *release) grow(ws []*worker) {
 // serve runs a call in the release. It reports false where the release was retired
 // before JavaScript saw the request.
 func (r *release) serve(c *call) bool {
+	if !c.isWaiting() {
+		c.await()
+		return true
+	}
 	if c.x.ContentLength > r.cfg.Limits.Body {
 		c.tooLarge()
 		return true
@@ -313,8 +317,11 @@ func (r *release) serve(c *call) bool {
 			}
 		}
 		w.inFlight.Add(1)
-		done := c.serve(w)
+		done, detached := c.serve(w)
 		w.inFlight.Add(-1)
+		if detached {
+			return true
+		}
 		if done {
 			w.linger(c)
 			return true

@@ -72,8 +72,9 @@ func (w *worker) send(op isolate.Op, id uint32, args ...isolate.Arg) bool {
 	return w.isolate.Send(op, id, args...)
 }
 
-// begin hands a call to JavaScript; false where the isolate takes no more.
-func (w *worker) begin(c *call, body isolate.Arg) bool {
+// begin hands a call to JavaScript; false where the isolate takes no more. Where stay
+// says that it may, it runs JavaScript itself, and may never return.
+func (w *worker) begin(c *call, body isolate.Arg, stay bool) bool {
 	w.mu.Lock()
 	w.last++
 	if w.last == 0 {
@@ -86,7 +87,11 @@ func (w *worker) begin(c *call, body isolate.Arg) bool {
 	c.id, c.worker = id, w
 	c.mu.Unlock()
 	w.isolate.Mark(id, c.x.ID)
-	sent := w.isolate.Send(isolate.InRequest, id,
+	send := w.isolate.Send
+	if stay {
+		send = w.isolate.Run
+	}
+	sent := send(isolate.InRequest, id,
 		isolate.Text(c.x.Method), isolate.Text(c.x.URL()), isolate.Latin1(string(c.x.Header)), body)
 	if !sent {
 		w.end(id)

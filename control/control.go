@@ -179,6 +179,7 @@ func (c *Controller) Serving() {
 // through.
 func (c *Controller) Close() {
 	c.closing.Do(func() {
+		c.noteLast()
 		close(c.stop)
 		c.watching.Wait()
 		c.events.close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -369,4 +370,57 @@ func TestEvents(t *testing.T) {
 	if !lost {
 		t.Error("nobody told that events were lost")
 	}
+}
+
+// TestLater serves before apps are loaded, tells what becomes of them, and has the next
+// process find them.
+func TestLater(t *testing.T) {
+	archive := strings.Replace(files, "[apps.two]", "[apps.broken]\nhosts = [\"broken.test\"]\nroot = \"../broken\"\n[apps.two]", 1)
+	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer), later: true}
+	w.write(archive)
+	time.Sleep(50 * time.Millisecond) // what is younger isn't kept
+	w.open(false)
+	sub := w.c.Subscribe()
+	defer sub.Close()
+	w.c.Serving()
+	w.want("one.test", "200 one 1")
+	w.await("all are tried", func() bool { return w.c.Last().Loading == 0 })
+	o := w.c.Last()
+	slices.Sort(o.Added)
+	if d := cmp.Diff([]string{"one", "two"}, o.Added); d != "" || len(o.Failed) != 1 || o.Failed[0].App != "broken" || o.OK() {
+		t.Errorf("outcome %+v", o)
+	}
+	if i := w.info("broken"); i.State != app.Failed || i.Problem == nil || len(i.Sources) == 0 {
+		t.Errorf("broken is %s: %v, of %v", i.State, i.Problem, i.Sources)
+	}
+	if _, failed := w.c.Counts(); failed != 1 {
+		t.Errorf("%d starts failed", failed)
+	}
+	seen := map[string]string{}
+	for len(seen) < 3 {
+		select {
+		case e := <-sub.C:
+			if e.App != "" {
+				seen[e.App] = e.Type
+			}
+		case <-time.After(deadline):
+			t.Fatalf("events: %v", seen)
+		}
+	}
+	if seen["one"] != control.EventAdded || seen["broken"] != control.EventFailed {
+		t.Errorf("events: %v", seen)
+	}
+	w.await("two sleeps", func() bool { return w.info("two").State == app.Sleeping })
+	w.c.Close()
+
+	next := w.again(false)
+	next.c.Serving()
+	next.await("all are tried", func() bool { return next.c.Last().Loading == 0 })
+	if o := next.c.Last(); o.Unchanged != 2 || len(o.Added) != 0 || len(o.Failed) != 1 {
+		t.Errorf("the next process: %+v", o)
+	}
+	if i := next.info("two"); i.State != app.Sleeping || i.Version.Number != 1 || i.Stats.ColdStarts != 0 {
+		t.Errorf("two is %s, version %d, started %d times", i.State, i.Version.Number, i.Stats.ColdStarts)
+	}
+	next.want("two.test", "200 two 1")
 }

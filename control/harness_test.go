@@ -35,8 +35,8 @@ type world struct {
 	c    *control.Controller
 	addr string
 	log  *logBuffer
-
-	later bool // apps are loaded as they are asked for
+	// later has the first process leave apps for later.
+	later bool
 }
 
 // files are what a world is made of when a test doesn't say otherwise.
@@ -76,7 +76,7 @@ func begin(t testing.TB, archive string) *world {
 // again is another process on the same files.
 func (w *world) again(successor bool) *world {
 	w.t.Helper()
-	n := &world{t: w.t, dir: w.dir, log: new(logBuffer)}
+	n := &world{t: w.t, dir: w.dir, log: new(logBuffer), later: w.later}
 	n.open(successor)
 	return n
 }

@@ -136,3 +136,19 @@ func (c *Controller) noteTried() {
 	defer c.later.mu.Unlock()
 	c.later.pause = noteShare * time.Since(began)
 }
+
+// noteLast writes down what noteTried would in a moment.
+func (c *Controller) noteLast() {
+	c.later.mu.Lock()
+	due := c.later.due
+	c.later.mu.Unlock()
+	if !due {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), noteAfter)
+	defer cancel()
+	_ = c.change(ctx, func(context.Context) error { // another process may be in charge
+		c.leave()
+		return nil
+	})
+}

@@ -370,6 +370,7 @@ func (d *Daemon) endWithSuccessor() {
 	// Systemd doesn't notice the end of a process that isn't its own child, but it does
 	// that of this one.
 	d.notify.send("MAINPID="+strconv.Itoa(os.Getpid()), status("The new generation has ended"))
+	d.notify.barrier()
 	d.killNow()
 }
 

@@ -154,6 +154,17 @@ func (x *Exchange) Abort() {
 	x.wire.abort()
 }
 
+// CanDetach reports whether Detach may be called.
+func (x *Exchange) CanDetach() bool {
+	_, ok := x.wire.(*h1)
+	return ok
+}
+
+// Detach is for a handler that may be stuck for good: rest takes its place, on another
+// goroutine, and the exchange is over when rest returns. Whatever the handler still does
+// must not touch the exchange; that it returns after all has no effect.
+func (x *Exchange) Detach(rest Handler) { x.wire.(*h1).detach(rest) }
+
 // HTTP lends the exchange to code that speaks net/http: static files, WebSockets. A
 // handler that answers through it uses none of the other methods but Context.
 func (x *Exchange) HTTP() (http.ResponseWriter, *http.Request) { return x.wire.http() }

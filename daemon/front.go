@@ -212,7 +212,7 @@ func (f *Front) cutOff() error {
 }
 
 // handle calls the handler. One that panics is a bug of ours, and costs its request.
-func (f *Front) handle(x *Exchange) {
+func (f *Front) handle(x *Exchange, handler Handler) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -226,7 +226,7 @@ func (f *Front) handle(x *Exchange) {
 			x.Abort()
 		}
 	}()
-	f.opts.Handler(x)
+	handler(x)
 }
 
 // refused counts what could not be read as a request.

@@ -14,22 +14,34 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // serve speaks with the client until the connection ends.
 func (c *conn) serve() {
-	defer c.front.forget(c)
-	if c.trusted && !c.takeProxyHeader() {
+	if c.trusted && !c.takeProxyHeader() || !c.awaitFirst() {
+		c.front.forget(c)
 		return
 	}
-	if !c.awaitFirst() {
-		return
-	}
+	c.converse()
+}
+
+// converse answers requests until the connection ends, or goes on without this goroutine.
+func (c *conn) converse() {
 	var head http1.Head
-	for first := true; ; first = false {
-		if !first {
-			c.enter(phaseIdle)
+	for c.readHead(&head) {
+		h := c.open(&head)
+		keep, detached := true, false
+		if h.Target == "*" {
+			_ = h.Respond(http.StatusNoContent, nil, nil) // it can't fail: nothing was staged
+			keep = h.finish()
+		} else {
+			keep, detached = c.exchange(h, c.front.opts.Handler)
 		}
-		if !c.readHead(&head) || !c.exchange(&head) {
+		if detached {
 			return
 		}
+		if !keep {
+			break
+		}
+		c.enter(phaseIdle)
 	}
+	c.front.forget(c)
 }
 
 // awaitFirst waits for the first bytes and hands the connection over to HTTP/2 if they
@@ -129,23 +141,41 @@ func (c *conn) refuse(e *http1.Error) {
 	}
 }
 
-// exchange has the handler answer one request. It reports whether the connection goes
-// on.
-func (c *conn) exchange(head *http1.Head) bool {
-	start := time.Now()
+// open begins the exchange of a request that has come.
+func (c *conn) open(head *http1.Head) *h1 {
 	last := c.enter(phaseBusy)
 	h := newH1(c, head)
+	h.began = time.Now()
 	h.close.Store(head.Close || last)
 	c.consume(head.Size)
 	c.front.settleHead(c)
-	if h.Target == "*" {
-		_ = h.Respond(http.StatusNoContent, nil, nil) // it can't fail: nothing was staged
-	} else {
-		c.front.handle(&h.Exchange)
+	return h
+}
+
+// exchange has the handler answer one request. It reports whether the connection goes
+// on, and whether it does so without this goroutine.
+func (c *conn) exchange(h *h1, handler Handler) (keep, detached bool) {
+	holder := h.holder.Load()
+	c.front.handle(&h.Exchange, handler)
+	if h.holder.Load() != holder {
+		return false, true
 	}
-	keep := h.finish()
-	if h.Target != "*" {
-		c.front.logAccess(&h.Exchange, start)
-	}
-	return keep
+	keep = h.finish()
+	c.front.logAccess(&h.Exchange, h.began)
+	return keep, false
+}
+
+// detach has another goroutine go on with the connection.
+func (h *h1) detach(handler Handler) {
+	h.holder.Add(1)
+	go func() {
+		switch keep, detached := h.c.exchange(h, handler); {
+		case detached:
+		case keep:
+			h.c.enter(phaseIdle)
+			h.c.converse()
+		default:
+			h.c.front.forget(h.c)
+		}
+	}()
 }

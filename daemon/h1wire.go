@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nano-runtime/nano/daemon/http1"
 )
@@ -27,8 +28,10 @@ type h1 struct {
 	c     *conn
 	minor int
 
-	close  atomic.Bool // the connection ends with this exchange
-	expect atomic.Bool // the client waits for a 100, which was not sent
+	began  time.Time
+	holder atomic.Int32 // counts the goroutines that had the exchange: the last one has it
+	close  atomic.Bool  // the connection ends with this exchange
+	expect atomic.Bool  // the client waits for a 100, which was not sent
 
 	mu    sync.Mutex // guards what is below; it is held while something is sent
 	frame framing

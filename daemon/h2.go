@@ -232,7 +232,7 @@ func (f *Front) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := newH2(f, w, r)
-	f.handle(&h.Exchange)
+	f.handle(&h.Exchange, f.opts.Handler)
 	defer f.logAccess(&h.Exchange, start) // finish may panic, to reset the stream
 	h.finish()
 }

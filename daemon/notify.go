@@ -3,7 +3,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -23,6 +25,43 @@ func (n notifier) send(assignments ...string) {
 	if _, err := sd.SdNotify(false, strings.Join(assignments, "\n")); err != nil {
 		n.log.Warn("cannot notify systemd", "error", err)
 	}
+}
+
+// barrier waits until systemd has read all that was sent before, for a second at the
+// most: what a process says that is gone by then is void.
+func (n notifier) barrier() {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	if err := notifyBarrier(path, time.Second); err != nil {
+		n.log.Warn("cannot wait for systemd", "error", err)
+	}
+}
+
+// notifyBarrier sends the end of a pipe, which systemd closes when it comes to it.
+func notifyBarrier(path string, limit time.Duration) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: path})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, _, err := conn.WriteMsgUnix([]byte("BARRIER=1"), syscall.UnixRights(int(w.Fd())), nil); err != nil {
+		return err
+	}
+	if err := errors.Join(w.Close(), r.SetReadDeadline(time.Now().Add(limit))); err != nil {
+		return err
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 // ready says that this process is the one to watch and that it serves.

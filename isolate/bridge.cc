@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <tuple>
@@ -15,6 +16,7 @@ namespace {
 Platform* host;  // threads and task queues for V8; lives as long as the process
 
 constexpr int kMaxArgs = 16;
+constexpr uint64_t kMaxYoung = 24 << 20;
 
 // post(op, id, ...args): appends one message to the outgoing batch.
 void Post(const FunctionCallbackInfo<Value>& info) {
@@ -498,6 +500,8 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   params.snapshot_blob = &c->blob;
   params.external_references = s->references.data();
   params.constraints.ConfigureDefaultsFromHeapSize(0, limit);
+  // V8 chooses 1 MiB: what a page that is rendered makes then outlives its collection.
+  params.constraints.set_max_young_generation_size_in_bytes(std::min<uint64_t>(limit / 16, kMaxYoung));
   c->iso = Isolate::Allocate();
   c->iso->SetData(0, c);
   GuardIsolate(c);

@@ -73,12 +73,14 @@ type Isolate struct {
 	ended  bool
 	memory atomic.Pointer[Memory]
 	// busy is the time that JavaScript ran, in ns of wall clock.
-	busy atomic.Int64
+	busy     atomic.Int64
+	measured int64 // busy when the memory was last measured; the loop's own
 
 	// mu guards the fields below. It is never held while JavaScript runs.
 	mu      sync.Mutex
 	inbox   []byte // messages for JavaScript, not yet taken
-	batch   []byte // messages that the current tick delivers
+	batch   []byte // messages that the current tick delivers; the loop's own, but for its end
+	room    []byte // batch's memory
 	running bool   // a goroutine is in run, or will be
 	closed  bool   // no message is taken any more
 	lost    bool   // by the guard: nothing enters V8 again but dispose
@@ -142,10 +144,11 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	loading := i.loading
 	i.mu.Unlock()
 
+	var refused bool // for a caller that stays to hear it
 	go func() {
 		var st status
 		i.opts.Scheduler.do(i, func() time.Duration {
-			st, rejected = i.cell.load(m)
+			st, refused = i.cell.load(m)
 			return i.cell.took()
 		})
 		i.handOut()
@@ -154,7 +157,7 @@ func (i *Isolate) Load(ctx context.Context, m Module) (rejected bool, err error)
 	}()
 	select {
 	case err = <-loading:
-		return rejected, err
+		return refused, err
 	case <-ctx.Done():
 		return false, fmt.Errorf("the module did not finish loading: %w", context.Cause(ctx))
 	}
@@ -200,19 +203,43 @@ func (i *Isolate) endedError() error {
 // Send queues a message for JavaScript and sees to it that the loop runs. It reports
 // false, and drops the message, where the isolate is closed or lost.
 func (i *Isolate) Send(op Op, id uint32, args ...Arg) bool {
-	i.mu.Lock()
-	if i.closed {
-		i.mu.Unlock()
-		return false
-	}
-	i.inbox = appendMessage(i.inbox, op, id, args)
-	start := !i.running
-	i.running = true
-	i.mu.Unlock()
+	sent, start := i.queue(op, id, args)
 	if start {
 		go i.run()
 	}
-	return true
+	return sent
+}
+
+// Run is Send that finds out by itself what JavaScript does with the message, where the
+// isolate is idle: that spares two changes of goroutines. It may take as long as
+// JavaScript does, and where that runs away Run never returns. Lost and Handle are
+// called meanwhile.
+func (i *Isolate) Run(op Op, id uint32, args ...Arg) bool {
+	sent, start := i.queue(op, id, args)
+	if start && i.take() && i.tick() && i.more() {
+		go i.run()
+	}
+	return sent
+}
+
+func (i *Isolate) queue(op Op, id uint32, args []Arg) (sent, start bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
+		return false, false
+	}
+	i.inbox = appendMessage(i.inbox, op, id, args)
+	start = !i.running
+	i.running = true
+	return true, start
+}
+
+// more reports whether the loop has more to do; otherwise it doesn't run any more.
+func (i *Isolate) more() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.running = i.closed || len(i.batch) > 0 || len(i.inbox) > 0
+	return i.running
 }
 
 // CodeCache is what V8 compiled so far, for Load of the same code elsewhere; nil where

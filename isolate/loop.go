@@ -30,75 +30,84 @@ const (
 //     then report rejected promises;
 //  4. hand out what JavaScript posted, in its order; timers are set here;
 //  5. finish a module that awaited something at top level.
+//
+// What a tick had no time for is the next one's.
 func (i *Isolate) run() {
-	lastMeasured := i.busy.Load()
-	for {
-		i.mu.Lock()
-		if i.closed || i.lost || len(i.inbox) == 0 {
-			if i.closed || i.lost {
-				i.mu.Unlock()
-				i.disposeOnce()
-				return
-			}
-			i.running = false
-			i.mu.Unlock()
-			return
-		}
-		i.inbox, i.batch = i.batch[:0], i.inbox
-		batch, loading := i.batch, i.loading != nil
-		i.mu.Unlock()
+	for i.take() && i.tick() {
+	}
+}
 
-		for len(batch) > 0 {
-			i.opts.Scheduler.acquire(i)
-			started := time.Now()
-			st, begun := i.cell.tick(batch, batchBudget)
-			took := int64(time.Since(started))
-			busy := i.busy.Add(took)
-			if st == ok && (took > measureLong || busy-lastMeasured > measureEvery) {
-				lastMeasured = busy
-				if i.measure().Total() > i.opts.Memory+i.opts.Memory/8 {
-					i.cell.terminate(whyMemory)
-					st = terminated
-				}
-			}
-			i.opts.Scheduler.release(i, i.cell.took())
-			if i.isLost() { // evicted; or abandoned, and came back after all
-				runtime.LockOSThread() // for good: the guard may have lowered the thread's priority
-				i.disposeOnce()
-				return
-			}
-			i.handOut()
-			if st == terminated {
-				if i.cell.why() != whyClosed {
-					i.lose(Loss{
-						Cause: i.endedCause(), Detail: i.endedError().Error(),
-						Blame: i.cell.slice().blame, Unstarted: i.unstarted(begun),
-					})
-				}
-				i.disposeOnce()
-				return
-			}
-			batch = batch[begun:]
-			i.mu.Lock()
-			i.batch = i.batch[len(i.batch)-len(batch):]
-			i.mu.Unlock()
-			if loading {
-				var st status
-				i.opts.Scheduler.do(i, func() time.Duration {
-					st = i.cell.settle()
-					return i.cell.took()
-				})
-				i.handOut()
-				i.loaded(st)
-				loading = st == pending
-			}
+// take makes what is queued the batch, unless there is one. It reports false where there
+// is nothing to do; then the loop doesn't run any more.
+func (i *Isolate) take() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case i.closed:
+		go i.disposeOnce()
+		return false
+	case len(i.batch) > 0:
+		return true
+	case len(i.inbox) == 0:
+		i.running = false
+		return false
+	}
+	i.inbox, i.batch = i.batch, i.inbox
+	i.room = i.batch[:0]
+	return true
+}
+
+// tick delivers what it can of the batch. It reports false where the isolate is lost.
+func (i *Isolate) tick() bool {
+	i.mu.Lock()
+	batch, loading := i.batch, i.loading != nil
+	i.mu.Unlock()
+	i.opts.Scheduler.acquire(i)
+	started := time.Now()
+	st, begun := i.cell.tick(batch, batchBudget)
+	took := int64(time.Since(started))
+	busy := i.busy.Add(took)
+	if st == ok && (took > measureLong || busy-i.measured > measureEvery) {
+		i.measured = busy
+		if i.measure().Total() > i.opts.Memory+i.opts.Memory/8 {
+			i.cell.terminate(whyMemory)
+			st = terminated
 		}
-		i.mu.Lock()
-		if cap(i.batch) > keepInbox {
+	}
+	i.opts.Scheduler.release(i, i.cell.took())
+	if i.isLost() { // evicted; or abandoned, and came back after all
+		runtime.LockOSThread() // for good: the guard may have lowered the thread's priority
+		i.disposeOnce()
+		return false
+	}
+	i.handOut()
+	if st == terminated {
+		if i.cell.why() != whyClosed {
+			i.lose(Loss{
+				Cause: i.endedCause(), Detail: i.endedError().Error(),
+				Blame: i.cell.slice().blame, Unstarted: i.unstarted(begun),
+			})
+		}
+		go i.disposeOnce()
+		return false
+	}
+	i.mu.Lock()
+	if i.batch = i.batch[begun:]; len(i.batch) == 0 {
+		if i.batch = i.room; cap(i.batch) > keepInbox {
 			i.batch = nil
 		}
-		i.mu.Unlock()
 	}
+	i.mu.Unlock()
+	if loading {
+		var st status
+		i.opts.Scheduler.do(i, func() time.Duration {
+			st = i.cell.settle()
+			return i.cell.took()
+		})
+		i.handOut()
+		i.loaded(st)
+	}
+	return true
 }
 
 // measure looks at the memory, while nothing else is in the isolate.
@@ -206,7 +215,7 @@ func (i *Isolate) lose(l Loss) {
 	}
 }
 
-// disposeOnce gives the isolate back to V8. Only the loop's goroutine calls it.
+// disposeOnce gives the isolate back to V8, when the loop has come to its end.
 func (i *Isolate) disposeOnce() {
 	i.mu.Lock()
 	gone := i.gone

@@ -2,6 +2,8 @@ package isolate
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,14 +48,17 @@ func TestTurns(t *testing.T) {
 func TestShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestScheduler()
-		stop := false
+		var stop atomic.Bool
+		var mu sync.Mutex // guards ran
 		ran := map[string]time.Duration{}
 		use := func(app string, took, pause time.Duration) {
 			i := &Isolate{opts: Options{App: app}}
-			for !stop {
+			for !stop.Load() {
 				s.acquire(i)
 				time.Sleep(took)
-				ran[app] += took // one at a time: there is one turn
+				mu.Lock()
+				ran[app] += took
+				mu.Unlock()
 				s.release(i, took)
 				time.Sleep(pause)
 			}
@@ -79,13 +84,15 @@ func TestShares(t *testing.T) {
 			t.Errorf("the short app waited for %s", longest)
 		}
 		time.Sleep(100 * time.Second)
-		stop = true
+		stop.Store(true)
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		for app, d := range ran {
 			if share := d.Seconds() / ran["a"].Seconds(); share < 0.8 || share > 1.25 {
 				t.Errorf("%s ran for %s, a for %s", app, d, ran["a"])
 			}
 		}
-		time.Sleep(10 * time.Second)
 	})
 }
 
