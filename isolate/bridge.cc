@@ -578,7 +578,7 @@ nano_bytes nano_cache(nano_cell* c) {
   return {c->cache.data(), c->cache.size()};
 }
 
-int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed) {
+int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint32_t number, uint64_t budget, size_t* consumed) {
   Turn turn(c);
   Enter enter(c);
   Isolate* iso = c->iso;
@@ -588,7 +588,8 @@ int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, siz
   Local<Value> undefined = Undefined(iso);
   c->out.clear();
   c->error.clear();
-  c->begun.store(0);
+  const uint64_t tick = uint64_t(number) << 32;
+  c->begun.store(tick);
   Reader r(in, size);
   uint64_t deadline = Monotonic() + budget;
   int status = NANO_OK;
@@ -598,13 +599,13 @@ int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint64_t budget, siz
     uint32_t id;
     bool whole;
     int argc = r.Next(iso, argv, kMaxArgs + 2, &id, &whole);
+    c->begun.store(tick | r.Offset());
     if (!whole) {  // no memory for an argument: the isolate is over its limit
       c->Terminate(NANO_WHY_MEMORY);
       status = NANO_TERMINATED;
       break;
     }
     Slice slice(c, id);
-    c->begun.store(r.Offset());
     TryCatch caught(iso);
     Local<Value> result;
     if (!dispatch->Call(ctx, undefined, argc, argv).ToLocal(&result)) {

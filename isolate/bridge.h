@@ -86,7 +86,7 @@ nano_bytes nano_cache(nano_cell*);
 // nano_tick delivers messages until all are delivered, the budget (ns, wall clock) is
 // spent or the isolate is terminated. *consumed counts bytes of whole messages that
 // were begun. What JavaScript posted is in nano_out.
-int nano_tick(nano_cell*, const uint8_t* in, size_t size, uint64_t budget, size_t* consumed);
+int nano_tick(nano_cell*, const uint8_t* in, size_t size, uint32_t number, uint64_t budget, size_t* consumed);
 
 // nano_took is how much processor time (ns) the last call took since it last yielded.
 int64_t nano_took(nano_cell*);
@@ -98,9 +98,9 @@ nano_bytes nano_error(nano_cell*);
 
 // nano_slice tells the message that runs now: 0 when none does, else a number that
 // grows by one a message; *blame the request it runs for, *thread the kernel's id of
-// its thread, *begun how many bytes of the batch were begun, *start the thread's processor
+// its thread, *tick the number of the tick that came last, *begun how many of its bytes were begun, *start the thread's processor
 // time (ns) when its turn began.
-uint64_t nano_slice(nano_cell*, uint32_t* blame, int* thread, size_t* begun, int64_t* start);
+uint64_t nano_slice(nano_cell*, uint32_t* blame, int* thread, uint32_t* tick, uint32_t* begun, int64_t* start);
 void nano_terminate(nano_cell*, int why);
 int nano_why(nano_cell*);
 // nano_check_memory has the running JavaScript interrupted, measured, and terminated

@@ -60,7 +60,8 @@ struct nano_cell {
   std::atomic<uint64_t> slice{0};
   std::atomic<uint32_t> blame{0};
   std::atomic<int> thread{0}, why{NANO_WHY_NONE};
-  std::atomic<size_t> begun{0}, heap_used{0}, heap_taken{0};
+  std::atomic<uint64_t> begun{0};  // number of the tick << 32 | bytes of it
+  std::atomic<size_t> heap_used{0}, heap_taken{0};
   uint64_t slices = 0;
   std::atomic<int64_t> turn{0};  // the thread's processor time when its turn began, ns
   int64_t took = 0;

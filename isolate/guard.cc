@@ -260,11 +260,13 @@ void NoteCode(nano_cell* c) {
 
 extern "C" {
 
-uint64_t nano_slice(nano_cell* c, uint32_t* blame, int* thread, size_t* begun, int64_t* start) {
+uint64_t nano_slice(nano_cell* c, uint32_t* blame, int* thread, uint32_t* tick, uint32_t* begun, int64_t* start) {
   uint64_t n = c->slice.load(std::memory_order_acquire);
   *blame = c->blame.load();
   *thread = c->thread.load();
-  *begun = c->begun.load();
+  uint64_t b = c->begun.load();
+  *tick = uint32_t(b >> 32);
+  *begun = uint32_t(b);
   *start = c->turn.load();
   return n;
 }

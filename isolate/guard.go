@@ -129,7 +129,7 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 		// Until it can be stopped it burns its core. It may hold a lock of V8's now and then
 		// that all want: so it is to have less than others, but not much less.
 		_ = unix.Setpriority(unix.PRIO_PROCESS, run.thread, runawayNice)
-		s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame}, run.begun)
+		s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame})
 		return runaway{i, run.thread}, true
 	}
 	limit := i.opts.CPU
@@ -166,13 +166,13 @@ func (i *Isolate) isLoading() bool {
 
 // abandon gives up a run that doesn't come back: its turn goes to others, its thread
 // and its memory are lost.
-func (s *Scheduler) abandon(i *Isolate, l Loss, begun int) {
+func (s *Scheduler) abandon(i *Isolate, l Loss) {
 	s.mu.Lock()
 	s.end(i, 0, true)
 	s.mu.Unlock()
 	// Its heap may have grown to twice the limit, and stays.
 	s.charge(i, 2*i.opts.Memory)
-	l.Unstarted = i.unstarted(begun)
+	l.Unstarted = i.unstarted()
 	i.lose(l)
 }
 
@@ -185,7 +185,7 @@ func nanoPark(id C.ulong, reason *C.char) {
 		if i := cgo.Handle(id).Value().(*Isolate); i.born.Load() {
 			run := i.cell.slice()
 			l := Loss{Cause: LostParked, Detail: C.GoString(reason), Blame: run.blame}
-			go i.opts.Scheduler.abandon(i, l, run.begun)
+			go i.opts.Scheduler.abandon(i, l)
 		}
 	}
 	select {}

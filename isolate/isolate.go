@@ -81,6 +81,8 @@ type Isolate struct {
 	inbox   []byte // messages for JavaScript, not yet taken
 	batch   []byte // messages that the current tick delivers; the loop's own, but for its end
 	room    []byte // batch's memory
+	ticking bool   // the batch is being delivered
+	ticks   uint32 // how many there were; the loop's own, but for its end
 	running bool   // a goroutine is in run, or will be
 	closed  bool   // no message is taken any more
 	lost    bool   // by the guard: nothing enters V8 again but dispose
@@ -301,9 +303,8 @@ func (i *Isolate) Close() {
 // Evict takes the isolate away as the guard does, so that others have room. What it
 // runs ends. It doesn't wait.
 func (i *Isolate) Evict() {
-	begun := 0
-	if i.living(func() { begun = i.cell.slice().begun }) {
-		i.lose(Loss{Cause: LostEvicted, Detail: "the process has no room for its memory", Unstarted: i.unstarted(begun)})
+	if i.living(func() {}) {
+		i.lose(Loss{Cause: LostEvicted, Detail: "the process has no room for its memory", Unstarted: i.unstarted()})
 	}
 	i.mu.Lock()
 	start := !i.running

@@ -61,10 +61,12 @@ func (i *Isolate) take() bool {
 func (i *Isolate) tick() bool {
 	i.mu.Lock()
 	batch, loading := i.batch, i.loading != nil
+	i.ticking = true
+	i.ticks++
 	i.mu.Unlock()
 	i.opts.Scheduler.acquire(i)
 	started := time.Now()
-	st, begun := i.cell.tick(batch, batchBudget)
+	st, begun := i.cell.tick(batch, i.ticks, batchBudget)
 	took := int64(time.Since(started))
 	busy := i.busy.Add(took)
 	if st == ok && (took > measureLong || busy-i.measured > measureEvery) {
@@ -85,13 +87,14 @@ func (i *Isolate) tick() bool {
 		if i.cell.why() != whyClosed {
 			i.lose(Loss{
 				Cause: i.endedCause(), Detail: i.endedError().Error(),
-				Blame: i.cell.slice().blame, Unstarted: i.unstarted(begun),
+				Blame: i.cell.slice().blame, Unstarted: i.unstarted(),
 			})
 		}
 		go i.disposeOnce()
 		return false
 	}
 	i.mu.Lock()
+	i.ticking = false
 	if i.batch = i.batch[begun:]; len(i.batch) == 0 {
 		if i.batch = i.room; cap(i.batch) > keepInbox {
 			i.batch = nil
@@ -176,13 +179,20 @@ func (i *Isolate) expire() {
 	}
 }
 
-// unstarted are the requests of the current batch past its first begun bytes, and
-// those that are queued.
-func (i *Isolate) unstarted(begun int) []uint32 {
+// unstarted are the requests that JavaScript has not seen: of the batch past what was
+// begun, and those that are queued.
+func (i *Isolate) unstarted() []uint32 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	begun := 0
+	i.living(func() {
+		// Until the cell has entered this tick, it tells of the one before.
+		if s := i.cell.slice(); i.ticking && s.tick == i.ticks {
+			begun = s.begun
+		}
+	})
 	var ids []uint32
-	for _, b := range [][]byte{i.batch[min(begun, len(i.batch)):], i.inbox} {
+	for _, b := range [][]byte{i.batch[begun:], i.inbox} {
 		var m Message
 		for len(b) > 0 {
 			if b = m.next(b); m.Op == InRequest {

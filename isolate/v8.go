@@ -144,10 +144,10 @@ func (c cell) took() time.Duration { return time.Duration(C.nano_took(c.c)) }
 
 func (c cell) settle() status { return status(C.nano_settle(c.c)) }
 
-// tick delivers in, and says how many bytes of it were begun.
-func (c cell) tick(in []byte, budget int64) (status, int) {
+// tick delivers in, as the tick of that number, and says how many bytes of it were begun.
+func (c cell) tick(in []byte, number uint32, budget int64) (status, int) {
 	var consumed C.size_t
-	r := C.nano_tick(c.c, (*C.uint8_t)(unsafe.SliceData(in)), C.size_t(len(in)), C.uint64_t(budget), &consumed)
+	r := C.nano_tick(c.c, (*C.uint8_t)(unsafe.SliceData(in)), C.size_t(len(in)), C.uint32_t(number), C.uint64_t(budget), &consumed)
 	return status(r), int(consumed)
 }
 
@@ -179,17 +179,18 @@ type slice struct {
 	number uint64 // 0: none runs
 	blame  uint32
 	thread int
-	begun  int
+	tick   uint32        // the number of the tick that it is in
+	begun  int           // of that tick's bytes
 	start  time.Duration // the thread's processor time when its turn began
 }
 
 func (c cell) slice() slice {
 	var blame C.uint32_t
 	var thread C.int
-	var begun C.size_t
+	var tick, begun C.uint32_t
 	var start C.int64_t
-	n := C.nano_slice(c.c, &blame, &thread, &begun, &start)
-	return slice{uint64(n), uint32(blame), int(thread), int(begun), time.Duration(start)}
+	n := C.nano_slice(c.c, &blame, &thread, &tick, &begun, &start)
+	return slice{uint64(n), uint32(blame), int(thread), uint32(tick), int(begun), time.Duration(start)}
 }
 
 // Memory is what an isolate holds, in bytes.
