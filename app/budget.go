@@ -46,7 +46,7 @@ func (s *Set) makeRoom() {
 		return
 	}
 	defer s.making.Unlock()
-	used := s.Budget()
+	used := s.scheduler.Settled()
 	var rs []*release
 	for _, a := range *s.apps.Load() {
 		if r := a.current.Load(); r != nil && len(*r.workers.Load()) > 0 {
@@ -68,6 +68,7 @@ func (s *Set) makeRoom() {
 	slices.SortFunc(rs, func(a, b *release) int {
 		return cmp.Compare(b.memory().Reserved, a.memory().Reserved)
 	})
+	share := used.MaxReserved / int64(max(2*len(rs), 1))
 	for _, r := range rs {
 		if used.Used() < budgetFull {
 			return
@@ -75,6 +76,9 @@ func (s *Set) makeRoom() {
 		ws, m := *r.workers.Load(), r.memory()
 		if len(ws) == 0 {
 			continue
+		}
+		if m.Reserved < share {
+			return // the others are small: it isn't they who used it up
 		}
 		var sleeps bool
 		if used, sleeps = s.sleepFor(r, used); sleeps {

@@ -49,6 +49,17 @@ func (s *Scheduler) budgetLocked() Budget {
 	return Budget{len(s.all), s.maxIsolates, s.reserved, s.maxReserved, s.refused}
 }
 
+// Settled is the budget as it will be when those isolates are gone that are closed by now.
+func (s *Scheduler) Settled() Budget {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.budgetLocked()
+	for i := range s.leaving {
+		b = b.Less(1, s.all[i])
+	}
+	return b
+}
+
 // admit makes room for i in the books, or says that there is none.
 func (s *Scheduler) admit(i *Isolate) error {
 	s.mu.Lock()
@@ -77,4 +88,5 @@ func (s *Scheduler) forget(i *Isolate) {
 	defer s.mu.Unlock()
 	s.reserved -= s.all[i]
 	delete(s.all, i)
+	delete(s.leaving, i)
 }

@@ -320,6 +320,7 @@ func (i *Isolate) finish(start bool) {
 		return
 	}
 	i.living(func() { i.cell.terminate(whyClosed) })
+	i.opts.Scheduler.hurry(i)
 }
 
 // living runs f while the cell can't be disposed of, and reports false where it has been.

@@ -244,7 +244,7 @@ func (i *Isolate) disposeOnce() {
 		loading <- ErrClosed
 	}
 	large := i.isLost() || i.Memory().Total() > trimAbove
-	i.opts.Scheduler.do(i, func() time.Duration { return onThread(i.cell.dispose) })
+	i.opts.Scheduler.dispose(i, i.cell.dispose)
 	if large {
 		trim()
 	}

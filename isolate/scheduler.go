@@ -30,11 +30,13 @@ type Scheduler struct {
 	all     map[*Isolate]int64   // what each takes of the budget, in bytes
 	// reserved is the sum of that; refused counts isolates that were not admitted.
 	reserved, maxReserved int64
+	leaving               map[*Isolate]bool // those that are closed, and not gone yet
 	maxIsolates           int
 	refused               uint64
 
-	wake chan struct{} // tells the guard that something runs again
-	done chan struct{}
+	ending sync.Mutex    // held while an isolate is disposed of
+	wake   chan struct{} // tells the guard that something runs again
+	done   chan struct{}
 }
 
 // turn is the right to run. While one is long, the guard makes others for those that
@@ -72,6 +74,7 @@ func NewScheduler() *Scheduler {
 		active:  make(map[*Isolate]*turn),
 		waiting: make(map[string][]*waiter),
 		shares:  make(map[string]*share),
+		leaving: make(map[*Isolate]bool),
 		all:     make(map[*Isolate]int64),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -244,6 +247,44 @@ func (s *Scheduler) yield(i *Isolate, took time.Duration) bool {
 	s.mu.Unlock()
 	s.acquire(i)
 	return true
+}
+
+// hurry notes that i is to end, and gives it a turn at once if it waits for one: it has
+// memory to give back. The turns that end next pay for it.
+func (s *Scheduler) hurry(i *Isolate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.all[i]; !ok {
+		return
+	}
+	s.leaving[i] = true
+	app := i.opts.App
+	at := slices.IndexFunc(s.waiting[app], func(w *waiter) bool { return w.isolate == i })
+	if at < 0 {
+		return
+	}
+	w := s.waiting[app][at]
+	s.waiting[app] = slices.Delete(s.waiting[app], at, at+1)
+	if len(s.waiting[app]) == 0 {
+		delete(s.waiting, app)
+		n := slices.Index(s.order, app)
+		s.order = slices.Delete(s.order, n, n+1)
+	}
+	s.free--
+	s.start(i)
+	close(w.ready)
+}
+
+// dispose has f end i. It needs no turn, since it gives memory back, but one isolate
+// ends after the other, and the app pays for it.
+func (s *Scheduler) dispose(i *Isolate, f func()) {
+	s.ending.Lock()
+	took := onThread(f)
+	s.ending.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.share(i.opts.App)
+	sh.end = max(s.virtual, sh.end) + took
 }
 
 // lend makes another turn where i can't be paused while others wait: the kernel then
