@@ -24,7 +24,7 @@ type fairness struct {
 // TestFair holds the scheduler to what even a machine that does other things can show.
 // TestFairStrict holds it to what is promised.
 func TestFair(t *testing.T) {
-	fair(t, fairness{slower: 10, within: 50 * time.Millisecond, share: 0.2, rounds: 4, during: time.Second})
+	fair(t, fairness{slower: 10, within: 50 * time.Millisecond, share: 0.1, rounds: 4, during: time.Second})
 }
 
 func fair(t *testing.T, want fairness) {
