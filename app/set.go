@@ -566,6 +566,7 @@ func (s *Set) sweep() {
 	clean := time.NewTicker(cleanEvery)
 	defer clean.Stop()
 	var cleaned *map[string]*App // the store has nothing that isn't these apps'
+	lost := 0                    // of V8's own threads
 	for {
 		select {
 		case <-s.stop:
@@ -576,6 +577,9 @@ func (s *Set) sweep() {
 				cleaned = apps
 			}
 		case now := <-tick.C:
+			for ; lost < isolate.LostWorkers(); lost++ {
+				s.threadLost()
+			}
 			for _, a := range *s.apps.Load() {
 				a.stats.tick()
 				a.rest(now)
