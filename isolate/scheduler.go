@@ -56,6 +56,9 @@ const (
 	// maxLent is how many turns are lent at once, a core; to apps whose ticks are short,
 	// maxLentShort.
 	maxLent, maxLentShort = 1, 5
+	// preemptAfter is how long a run has its turn in any case, on the clock; then one that
+	// is likely to be shorter has it paused at once. Others wait for the guard to do so.
+	preemptAfter = time.Millisecond
 	// newTick is how long an app's first tick is thought to be.
 	newTick = 5 * time.Millisecond
 	// keepShares is how many apps are remembered beyond those that have isolates.
@@ -130,8 +133,24 @@ func (s *Scheduler) acquire(i *Isolate) {
 		s.order = append(s.order, app)
 	}
 	s.waiting[app] = append(s.waiting[app], w)
+	long := s.longest(max(s.share(app).tick, preemptAfter))
 	s.mu.Unlock()
+	if long != nil {
+		long.living(long.cell.yield)
+	}
 	<-w.ready
+}
+
+// longest is what has had its turn for the longest time, if that is more than after; the
+// lock is held.
+func (s *Scheduler) longest(after time.Duration) (i *Isolate) {
+	now := time.Now()
+	for a, t := range s.active {
+		if ran := now.Sub(t.began); ran > after && a.born.Load() {
+			i, after = a, ran
+		}
+	}
+	return i
 }
 
 // start notes that i runs; the lock is held.
