@@ -10,6 +10,10 @@ bench: build bench/node_modules ## docs/benchmarks.md and .svg, anew (BENCH="-on
 bench-short: build bench/node_modules ## every workload and stack for a moment: answers, not figures
 	$(GO) run ./bench -short $(BENCH)
 
+.PHONY: bench-hostile
+bench-hostile: build bench/node_modules ## docs/hostile.md, anew: what bombs do to NANO and the others (BENCH="-only cpu-loop": less)
+	$(GO) run ./bench hostile $(BENCH)
+
 bench/node_modules: bench/package.json bench/package-lock.json
 	cd bench && npm ci --no-audit --no-fund
 	@touch $@

@@ -61,6 +61,16 @@ func describeMachine(t stack.Tools) machine {
 	return m
 }
 
+// loadAverage is how many processes wanted to run in the last minute; 0 if the
+// kernel doesn't say.
+func loadAverage() float64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return float64(info.Loads[0]) / (1 << 16) // fixed point: SI_LOAD_SHIFT
+}
+
 // field is the value of the first line of a file that begins with a name.
 func field(path, name, mark string) string {
 	data, err := os.ReadFile(path)

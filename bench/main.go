@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == serveVerb {
 		return serveNative(ctx, args[1:])
 	}
+	if len(args) > 0 && args[0] == hostileVerb {
+		return runHostile(ctx, args[1:])
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	short := flags.Bool("short", false, "a smoke test: a few hundred requests for each stack, and no files written")
 	only := flags.String("only", "", "run only these `NAMES`: workloads and stacks, separated by commas; no files written")
