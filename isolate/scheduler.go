@@ -34,7 +34,7 @@ type Scheduler struct {
 	maxIsolates           int
 	refused               uint64
 
-	ending sync.Mutex    // held while an isolate is disposed of
+	ending chan struct{} // full while an isolate is disposed of
 	wake   chan struct{} // tells the guard that something runs again
 	done   chan struct{}
 }
@@ -61,6 +61,8 @@ const (
 	preemptAfter = time.Millisecond
 	// newTick is how long an app's first tick is thought to be.
 	newTick = 5 * time.Millisecond
+	// endPatience is how long an isolate's end waits for that of another.
+	endPatience = 5 * time.Second
 	// keepShares is how many apps are remembered beyond those that have isolates.
 	keepShares = 1000
 )
@@ -79,6 +81,7 @@ func NewScheduler() *Scheduler {
 		shares:  make(map[string]*share),
 		leaving: make(map[*Isolate]bool),
 		all:     make(map[*Isolate]int64),
+		ending:  make(chan struct{}, 1),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 
@@ -295,11 +298,17 @@ func (s *Scheduler) hurry(i *Isolate) {
 }
 
 // dispose has f end i. It needs no turn, since it gives memory back, but one isolate
-// ends after the other, and the app pays for it.
+// ends after the other, and the app pays for it. V8 may park the thread for good there:
+// the next one doesn't wait for ever.
 func (s *Scheduler) dispose(i *Isolate, f func()) {
-	s.ending.Lock()
+	patience := time.NewTimer(endPatience)
+	defer patience.Stop()
+	select {
+	case s.ending <- struct{}{}:
+		defer func() { <-s.ending }()
+	case <-patience.C:
+	}
 	took := onThread(f)
-	s.ending.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh := s.share(i.opts.App)
