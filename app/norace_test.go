@@ -9,5 +9,6 @@ const (
 	loadApps     = 10 * time.Second
 	mostAnApp    = 3.0 // MB
 	manyApps     = 2000
+	streamRoom   = 64 << 20 // bytes
 	mostAsleep   = 10 << 10 // bytes
 )

@@ -10,5 +10,6 @@ const (
 	loadApps     = 60 * time.Second
 	mostAnApp    = 12.0 // MB
 	manyApps     = 200
+	streamRoom   = 192 << 20 // bytes
 	mostAsleep   = 30 << 10 // bytes
 )

@@ -500,8 +500,9 @@ nano_cell* nano_new(const nano_snapshot* s, uint64_t limit, uint64_t id) {
   params.snapshot_blob = &c->blob;
   params.external_references = s->references.data();
   params.constraints.ConfigureDefaultsFromHeapSize(0, limit);
-  // V8 chooses 1 MiB: what a page that is rendered makes then outlives its collection.
-  params.constraints.set_max_young_generation_size_in_bytes(std::min<uint64_t>(limit / 16, kMaxYoung));
+  // More than V8 would choose: what a page that is rendered makes outlives fewer collections. But
+  // buffers live as long as the young objects that hold them.
+  params.constraints.set_max_young_generation_size_in_bytes(std::min<uint64_t>(limit / 64, kMaxYoung));
   c->iso = Isolate::Allocate();
   c->iso->SetData(0, c);
   GuardIsolate(c);
