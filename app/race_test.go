@@ -11,5 +11,5 @@ const (
 	mostAnApp    = 12.0 // MB
 	manyApps     = 200
 	streamRoom   = 192 << 20 // bytes
-	mostAsleep   = 30 << 10 // bytes
+	mostAsleep   = 30 << 10  // bytes
 )
