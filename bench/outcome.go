@@ -144,7 +144,7 @@ which takes about ten minutes and writes this file anew; peers that aren't insta
 - Two apps, a good one that says hello and a bomb, both the same text on all hosts. NANO has its defaults. workerd has a service for each, in one process, and a worker in front that picks by Host. Deno has one process with a module that picks by Host; and, beside that, a process for each app behind nginx. A process an app is what keeps Deno's apps apart, at the price of a process's memory for each, and of somebody who restarts it.
 - Each bomb meets a host that was just started. The good app is asked %d times a second, each time on a new connection: alone for %v, then for %v while %d clients ask the bomb, each again as soon as it has its answer. Clients wait for %v.
 - It survives if the good app answers within %v when the bomb's clients have gone. Nothing is restarted. "Hangs" means that the process is there, and the good app has no answer from it by then.
-- The neighbour's p99 counts from when a request was due, and takes one that failed as slower than all others: "none" if more than 1 %% failed. What else the machine does shows in both.
+- The neighbour's p99 counts from when a request was due, and takes one that failed as slower than all others: "none" if more than 1 %% failed. What else the machine does shows in both; each figure is of one try, of a few hundred requests.
 - Memory is the resident memory of all processes at most. A process that has more than %d GiB is ended, so that the machine lives on; on a machine with less, or with more patience, it would be the kernel or V8 that ends it.
 
 `, goodRate, quietTime, bombTime, bombClients, patience, patience, memoryLimit>>30)
