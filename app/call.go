@@ -87,7 +87,8 @@ func (c *call) detachLocked() {
 	}
 }
 
-// isWaiting reports whether the call needs an isolate: nobody has answered.
+// isWaiting reports whether the call needs an isolate: nobody has answered. It is for the
+// goroutine that is about to look for one: that an earlier one was lost is settled then.
 func (c *call) isWaiting() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -128,6 +128,7 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 		}
 		// Until it can be stopped it burns its core. It may hold a lock of V8's now and then
 		// that all want: so it is to have less than others, but not much less.
+		i.abandoned.Store(true)
 		_ = unix.Setpriority(unix.PRIO_PROCESS, run.thread, runawayNice)
 		s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame})
 		return runaway{i, run.thread}, true

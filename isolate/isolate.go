@@ -66,7 +66,8 @@ type Isolate struct {
 	handle cgo.Handle
 	guard  watch // the scheduler's guard owns it
 
-	born atomic.Bool // cell is set
+	born      atomic.Bool // cell is set
+	abandoned atomic.Bool // by the guard, which has lowered the priority of its thread
 	// alive guards ended: while it is held and ended is false, the cell can be asked and
 	// terminated from outside of the loop. It is taken last.
 	alive  sync.Mutex

@@ -78,7 +78,9 @@ func (i *Isolate) tick() bool {
 	}
 	i.opts.Scheduler.release(i, i.cell.took())
 	if i.isLost() { // evicted; or abandoned, and came back after all
-		runtime.LockOSThread() // for good: the guard may have lowered the thread's priority
+		if i.abandoned.Load() {
+			runtime.LockOSThread() // for good: the guard has lowered the thread's priority
+		}
 		i.disposeOnce()
 		return false
 	}
