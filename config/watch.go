@@ -150,8 +150,12 @@ func (w *Watcher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case r := <-w.sets:
+			told := len(w.pending)
 			w.set(r)
 			close(r.done)
+			if len(w.pending) > told {
+				hinted() // whoever writes may not be through yet
+			}
 		case e := <-events:
 			if w.hint(e) {
 				hinted()

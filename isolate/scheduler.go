@@ -16,7 +16,8 @@ import (
 // those whose runs are long: a busy app can't starve a quiet one, nor can a hundred.
 //
 // That is start-time fair queueing (Goyal, Vin, Cheng, 1996), ordered by when a turn
-// would end in virtual time.
+// would end in virtual time. What is short, and below its share, doesn't even wait for
+// long runs to be paused: it runs beside them, and the kernel lets it through.
 type Scheduler struct {
 	// mu guards the fields below; it is never held across a wait.
 	mu      sync.Mutex
@@ -27,6 +28,7 @@ type Scheduler struct {
 	shares  map[string]*share    // by app
 	virtual time.Duration        // when the last turn began, in virtual time
 	lent    int                  // turns made while others are long
+	beside  int                  // turns of those that are short, while others have all
 	all     map[*Isolate]int64   // what each takes of the budget, in bytes
 	// reserved is the sum of that; refused counts isolates that were not admitted.
 	reserved, maxReserved int64
@@ -42,8 +44,9 @@ type Scheduler struct {
 // turn is the right to run. While one is long, the guard makes others for those that
 // wait: they are given up when it ends.
 type turn struct {
-	lent  int
-	began time.Time
+	lent   int
+	beside bool // it is one too many
+	began  time.Time
 }
 
 // share is what an app had of the cores.
@@ -56,9 +59,10 @@ const (
 	// maxLent is how many turns are lent at once, a core; to apps whose ticks are short,
 	// maxLentShort.
 	maxLent, maxLentShort = 1, 5
-	// preemptAfter is how long a run has its turn in any case, on the clock; then one that
-	// is likely to be shorter has it paused at once. Others wait for the guard to do so.
-	preemptAfter = time.Millisecond
+	// maxBeside is how many turns run beside the long ones at once, a core; shortTick is how
+	// short an app's ticks must be for that.
+	maxBeside = 1
+	shortTick = time.Millisecond
 	// newTick is how long an app's first tick is thought to be.
 	newTick = 5 * time.Millisecond
 	// endPatience is how long an isolate's end waits for that of another.
@@ -124,9 +128,7 @@ func onThread(f func()) time.Duration {
 // acquire waits for a turn.
 func (s *Scheduler) acquire(i *Isolate) {
 	s.mu.Lock()
-	if s.free > 0 && len(s.order) == 0 {
-		s.free--
-		s.start(i)
+	if len(s.order) == 0 && s.begin(i) {
 		s.mu.Unlock()
 		return
 	}
@@ -136,30 +138,45 @@ func (s *Scheduler) acquire(i *Isolate) {
 		s.order = append(s.order, app)
 	}
 	s.waiting[app] = append(s.waiting[app], w)
-	long := s.longest(max(s.share(app).tick, preemptAfter))
+	s.grant()
 	s.mu.Unlock()
-	if long != nil {
-		long.living(long.cell.yield)
-	}
 	<-w.ready
 }
 
-// longest is what has had its turn for the longest time, if that is more than after; the
-// lock is held.
-func (s *Scheduler) longest(after time.Duration) (i *Isolate) {
+// begin gives i a turn if there is one for it; the lock is held.
+func (s *Scheduler) begin(i *Isolate) bool {
+	switch {
+	case s.free > 0:
+		s.free--
+		s.start(i, false)
+	case s.beside < maxBeside*runtime.GOMAXPROCS(0) && s.ahead(s.share(i.opts.App)):
+		s.beside++
+		s.start(i, true)
+	default:
+		return false
+	}
+	return true
+}
+
+// ahead reports whether an app's ticks are short, and it has had less than any that runs
+// has by now; the lock is held.
+func (s *Scheduler) ahead(sh *share) bool {
+	if sh.tick > shortTick {
+		return false
+	}
 	now := time.Now()
 	for a, t := range s.active {
-		if ran := now.Sub(t.began); ran > after && a.born.Load() {
-			i, after = a, ran
+		if !t.beside && sh.end > max(s.virtual, s.share(a.opts.App).end)+now.Sub(t.began) {
+			return false
 		}
 	}
-	return i
+	return true
 }
 
 // start notes that i runs; the lock is held.
-func (s *Scheduler) start(i *Isolate) {
+func (s *Scheduler) start(i *Isolate, beside bool) {
 	s.virtual = max(s.virtual, s.share(i.opts.App).end)
-	s.active[i] = &turn{began: time.Now()}
+	s.active[i] = &turn{began: time.Now(), beside: beside}
 	if len(s.active) == 1 {
 		select {
 		case s.wake <- struct{}{}:
@@ -203,7 +220,12 @@ func (s *Scheduler) end(i *Isolate, took time.Duration, tick bool) {
 		sh.tick += (took - sh.tick) / 4
 	}
 	s.lent -= t.lent
-	s.free += 1 - t.lent // below zero: the next ones that end pay for it
+	s.free -= t.lent // below zero: the next ones that end pay for it
+	if t.beside {
+		s.beside--
+	} else {
+		s.free++
+	}
 	s.grant()
 }
 
@@ -220,13 +242,16 @@ func (s *Scheduler) next() (at int) {
 	return at
 }
 
-// grant hands free turns to those that wait; the lock is held.
+// grant hands turns to those that wait; the lock is held.
 func (s *Scheduler) grant() {
-	for s.free > 0 && len(s.order) > 0 {
+	for len(s.order) > 0 {
 		at := s.next()
 		app := s.order[at]
 		queue := s.waiting[app]
 		w := queue[0]
+		if !s.begin(w.isolate) {
+			return
+		}
 		s.order = slices.Delete(s.order, at, at+1)
 		if len(queue) > 1 {
 			s.waiting[app] = queue[1:]
@@ -234,8 +259,6 @@ func (s *Scheduler) grant() {
 		} else {
 			delete(s.waiting, app)
 		}
-		s.free--
-		s.start(w.isolate)
 		close(w.ready)
 	}
 }
@@ -293,7 +316,7 @@ func (s *Scheduler) hurry(i *Isolate) {
 		s.order = slices.Delete(s.order, n, n+1)
 	}
 	s.free--
-	s.start(i)
+	s.start(i, false)
 	close(w.ready)
 }
 

@@ -96,6 +96,43 @@ func TestShares(t *testing.T) {
 	})
 }
 
+// TestBeside: an app whose runs are short runs beside one that has all turns, as long as
+// it wants less than that one has; then they alternate.
+func TestBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestScheduler()
+		long, short := &Isolate{opts: Options{App: "long"}}, &Isolate{opts: Options{App: "short"}}
+		run := func(i *Isolate, took time.Duration) (waited time.Duration) {
+			asked := time.Now()
+			s.acquire(i)
+			waited = time.Since(asked)
+			time.Sleep(took)
+			s.release(i, took)
+			return waited
+		}
+		for range 20 { // now it is known how long they are
+			run(short, 100*time.Microsecond)
+			run(long, 100*time.Millisecond)
+		}
+		var all sync.WaitGroup
+		defer all.Wait()
+		all.Go(func() { run(long, 100*time.Millisecond) })
+		time.Sleep(10 * time.Millisecond) // long is in virtual time as far ahead
+		for n := range 100 {
+			if waited := run(short, 100*time.Microsecond); waited != 0 {
+				t.Fatalf("run %d waited for %s", n, waited)
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
+		if waited := run(short, 50*time.Millisecond); waited != 0 {
+			t.Errorf("the one that is long at last waited for %s", waited)
+		}
+		if waited := run(short, 100*time.Microsecond); waited == 0 {
+			t.Error("an app that was long just now didn't wait")
+		}
+	})
+}
+
 // TestLend: a long run lends its turn to those that wait, once, and gives nothing back.
 func TestLend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
