@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type Options struct {
 	// Tried is told of an app that was left for later, when it has been loaded, or could
 	// not be.
 	Tried func(app string)
+	// Cores is how many apps run JavaScript at once; 0: as many as Go runs goroutines.
+	Cores int
 	// Event is told what happens to apps by itself. It must not block.
 	Event func(kind Event, app, text string)
 	// ThreadLost is called when the process has lost a thread for good, each time.
@@ -106,9 +109,10 @@ type Set struct {
 
 // NewSet starts V8 and its guard; there are no apps yet.
 func NewSet(opts Options) (*Set, error) {
+	opts.Cores = cmp.Or(opts.Cores, runtime.GOMAXPROCS(0))
 	s := &Set{
 		opts: opts, log: opts.Log, stop: make(chan struct{}),
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slots: make(chan struct{}, opts.Cores),
 	}
 	if opts.Crashes != "" {
 		if err := isolate.RecordCrashes(opts.Crashes); err != nil {
@@ -129,7 +133,7 @@ func NewSet(opts Options) (*Set, error) {
 	if s.snapshot, err = take(webapi.Prelude()); err != nil {
 		return nil, err
 	}
-	s.scheduler = isolate.NewScheduler()
+	s.scheduler = isolate.NewScheduler(opts.Cores)
 	s.buffers.New = func() any { return new([readSize]byte) }
 	s.apps.Store(&map[string]*App{})
 	go s.sweep()
@@ -258,7 +262,7 @@ func (s *Set) apply(ctx context.Context, cfg *config.Config, p plan) *Change {
 	change := &Change{Failed: make(map[string]error)}
 	nexts := make([]*next, len(cfg.Apps))
 	var loading errgroup.Group
-	loading.SetLimit(runtime.GOMAXPROCS(0))
+	loading.SetLimit(s.opts.Cores)
 	var awake atomic.Int64
 	for i, c := range cfg.Apps {
 		n := &next{app: old[c.Name], cfg: c}

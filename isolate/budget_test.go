@@ -2,12 +2,13 @@ package isolate
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 )
 
 func TestBudget(t *testing.T) {
-	s := NewScheduler()
+	s := NewScheduler(runtime.GOMAXPROCS(0))
 	defer s.Close()
 	s.maxIsolates, s.maxReserved = 3, 10*newReserved
 	var is []*Isolate

@@ -3,6 +3,7 @@ package isolate
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func newHarness(t testing.TB) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &harness{scheduler: NewScheduler(), snapshot: snap, answers: make(chan string, 100), losses: make(chan Loss, 10)}
+	return &harness{scheduler: NewScheduler(runtime.GOMAXPROCS(0)), snapshot: snap, answers: make(chan string, 100), losses: make(chan Loss, 10)}
 }
 
 func (h *harness) start(t testing.TB, code string) *Isolate {

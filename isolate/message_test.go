@@ -3,6 +3,7 @@ package isolate
 import (
 	"bytes"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,7 +26,7 @@ func FuzzMessage(f *testing.F) {
 		args []Value
 	}
 	came := make(chan message, 1)
-	s := NewScheduler()
+	s := NewScheduler(runtime.GOMAXPROCS(0))
 	f.Cleanup(s.Close)
 	i, err := New(Options{
 		Snapshot: snap, Scheduler: s, App: "test", Memory: 256 << 20, CPU: 5e9, Lost: func(Loss) {},

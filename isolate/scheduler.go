@@ -21,6 +21,7 @@ import (
 type Scheduler struct {
 	// mu guards the fields below; it is never held across a wait.
 	mu      sync.Mutex
+	cores   int                  // of the machine, as far as they are this process's
 	free    int                  // turns nobody has
 	active  map[*Isolate]*turn   // isolates whose JavaScript runs now
 	waiting map[string][]*waiter // by app, oldest first
@@ -77,9 +78,10 @@ type waiter struct {
 }
 
 // NewScheduler makes a scheduler with a turn a core and starts its guard.
-func NewScheduler() *Scheduler {
+func NewScheduler(cores int) *Scheduler {
 	s := &Scheduler{
-		free:    runtime.GOMAXPROCS(0),
+		cores:   cores,
+		free:    cores,
 		active:  make(map[*Isolate]*turn),
 		waiting: make(map[string][]*waiter),
 		shares:  make(map[string]*share),
@@ -149,7 +151,7 @@ func (s *Scheduler) begin(i *Isolate) bool {
 	case s.free > 0:
 		s.free--
 		s.start(i, false)
-	case s.beside < maxBeside*runtime.GOMAXPROCS(0) && s.ahead(s.share(i.opts.App)):
+	case s.beside < maxBeside*s.cores && s.ahead(s.share(i.opts.App)):
 		s.beside++
 		s.start(i, true)
 	default:
@@ -349,8 +351,7 @@ func (s *Scheduler) lend(i *Isolate) {
 		return
 	}
 	short := s.share(s.order[s.next()]).tick < yieldAfter
-	cores := runtime.GOMAXPROCS(0)
-	if s.lent < maxLent*cores && t.lent == 0 || short && s.lent < maxLentShort*cores {
+	if s.lent < maxLent*s.cores && t.lent == 0 || short && s.lent < maxLentShort*s.cores {
 		t.lent++
 		s.lent++
 		s.free++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -75,7 +76,7 @@ func open(t testing.TB, allows func(string, netip.AddrPort) bool, assets http.Ha
 		t.Fatal(err)
 	}
 	fetcher := NewFetcher(allows)
-	scheduler := isolate.NewScheduler()
+	scheduler := isolate.NewScheduler(runtime.GOMAXPROCS(0))
 	a := &app{t: t, answers: make(map[uint32]*answer)}
 	send := func(op isolate.Op, id uint32, args ...isolate.Arg) bool { return a.isolate.Send(op, id, args...) }
 	a.host = NewHost(HostOptions{Fetcher: fetcher, Assets: assets, Send: send})

@@ -49,6 +49,8 @@ func runOne(ctx context.Context, path, listen string) error {
 	}
 	defer j.Close()
 	log := j.Logger()
+	cores, done := tune()
+	defer done()
 	d, err := daemon.New(daemon.Options{Log: log, Single: true})
 	if err != nil {
 		return err
@@ -60,7 +62,7 @@ func runOne(ctx context.Context, path, listen string) error {
 	if err != nil {
 		return d.Fail(err)
 	}
-	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent})
+	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent, Cores: cores})
 	if err != nil {
 		return d.Fail(err)
 	}

@@ -74,6 +74,8 @@ func serve(ctx context.Context, path string) (err error) {
 	// beside it ends with this.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	cores, done := tune()
+	defer done()
 	logs, err := newLateLog()
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func serve(ctx context.Context, path string) (err error) {
 	options := app.Options{
 		Log: log, Versions: s.control.Versions(), Asleep: s.control.Asleep(), Cache: cacheDirectory(),
 		Quarantines: s.control.Quarantines(), Crashes: s.control.Crashes(),
-		Event: s.control.AppEvent, Tried: s.control.AppTried,
+		Event: s.control.AppEvent, Tried: s.control.AppTried, Cores: cores,
 	}
 	if !d.Single() {
 		h := &healer{began: time.Now(), log: log, replace: func(ctx context.Context) error {
