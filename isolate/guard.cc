@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sched.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -146,7 +147,10 @@ void OnCrash(int signal, siginfo_t* info, void* context) {
 void Yield(Isolate*, void* data) {
   auto c = static_cast<nano_cell*>(data);
   c->yielding.store(false);
-  if (nanoYield(c->id, ThreadTime() - c->turn.load())) c->turn.store(ThreadTime());
+  if (nanoYield(c->id, ThreadTime() - c->turn.load()))
+    c->turn.store(ThreadTime());
+  else
+    sched_yield();
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ const (
 	guardEvery = 2 * time.Millisecond
 	// guardLinger is for how long it goes on looking when nothing runs.
 	guardLinger = 100 * time.Millisecond
-	// yieldAfter is how long a run may have a turn while others wait: then it is paused.
+	// yieldAfter is how long a run may have a turn while others wait: then it is paused. Where
+	// none wait it lets other threads through, which is up to the kernel.
 	yieldAfter = 3 * time.Millisecond
 	// lendAfter is how long it may go on nevertheless: some things can't be interrupted.
 	// All three are processor time; stallAfter is on the clock.
@@ -116,7 +117,7 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 		*w = watch{slice: run.number, start: spent}
 	}
 	took, since := spent-run.start, s.since(i, now)
-	if took > yieldAfter && s.contended() {
+	if took > yieldAfter {
 		i.living(i.cell.yield)
 	}
 	if took > lendAfter || since > stallAfter {

@@ -275,13 +275,6 @@ func (s *Scheduler) since(i *Isolate, now time.Time) time.Duration {
 	return 0
 }
 
-// contended reports whether anyone waits for a turn.
-func (s *Scheduler) contended() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.order) > 0
-}
-
 // yield has i, which runs, wait for another turn, if anyone else waits for one. It
 // reports whether it did.
 func (s *Scheduler) yield(i *Isolate, took time.Duration) bool {

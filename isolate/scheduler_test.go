@@ -11,7 +11,7 @@ import (
 
 // newTestScheduler has one turn, and no guard.
 func newTestScheduler() *Scheduler {
-	return &Scheduler{free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), ending: make(chan struct{}, 1), shares: map[string]*share{}, leaving: map[*Isolate]bool{}}
+	return &Scheduler{cores: 1, free: 1, active: map[*Isolate]*turn{}, waiting: map[string][]*waiter{}, wake: make(chan struct{}, 1), ending: make(chan struct{}, 1), shares: map[string]*share{}, leaving: map[*Isolate]bool{}}
 }
 
 // TestTurns: apps get their turns one after the other, however many isolates wait.
