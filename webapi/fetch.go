@@ -25,6 +25,10 @@ const (
 	maxUploads = 64 << 20
 	// readSize is the most that one read gives, in bytes.
 	readSize = 64 << 10
+	// A body of up to earlySize bytes is read before JavaScript asks for it, and crosses with the head, unless it takes
+	// longer than earlyTime.
+	earlySize = 16 << 10
+	earlyTime = 2 * time.Millisecond
 	// bodyPatience is for how long a response may hold its connection without being read.
 	bodyPatience = time.Minute
 	// A response that is dropped is read to its end, so that its connection can serve again, if that is cheap.
@@ -86,6 +90,8 @@ type exchange struct {
 	response *http.Response
 	body     io.Reader   // of the response, content codings undone
 	reading  bool        // a read is under way
+	early    bool        // … that JavaScript hasn't asked for
+	wanted   uint32      // the call that waits for its end, 0 where none does
 	patience *time.Timer // ends a response that nobody reads
 }
 
@@ -166,10 +172,17 @@ func (x *exchange) run() {
 	h.mu.Lock()
 	current := h.exchanges[x.id] == x
 	x.response, x.body = response, body
-	if current && hasBody {
+	x.early = current && hasBody && body == response.Body && response.ContentLength > 0 && response.ContentLength <= earlySize
+	x.reading = x.early
+	if current && hasBody && !x.early {
 		x.patience = time.AfterFunc(bodyPatience, x.expire)
 	}
+	early := x.early
 	h.mu.Unlock()
+	if early {
+		x.readEarly()
+		return
+	}
 	if !current || !hasBody {
 		if h.remove(x) {
 			current = true
@@ -177,8 +190,50 @@ func (x *exchange) run() {
 		x.giveUp()
 	}
 	if current {
-		h.send(isolate.InResult, x.id, isolate.Number(float64(response.StatusCode)), isolate.Latin1(statusText(response)),
-			isolate.Latin1(headerText(response.Header)), isolate.Bool(hasBody))
+		x.answer(isolate.Bool(hasBody))
+	}
+}
+
+// answer tells JavaScript of the response; body is whether there is one to read, or the body itself.
+func (x *exchange) answer(body isolate.Arg) {
+	x.host.send(isolate.InResult, x.id, isolate.Number(float64(x.response.StatusCode)), isolate.Latin1(statusText(x.response)),
+		isolate.Latin1(headerText(x.response.Header)), body)
+}
+
+// readEarly reads a small body to its end, which mostly came with the head. Where it is late, or breaks off, the
+// answer goes before it.
+func (x *exchange) readEarly() {
+	h := x.host
+	late := time.AfterFunc(earlyTime, func() { x.answer(isolate.Bool(true)) })
+	buffer := h.fetcher.buffers.Get().(*[]byte)
+	defer h.fetcher.buffers.Put(buffer)
+	n, err := io.ReadFull(x.body, (*buffer)[:x.response.ContentLength])
+	answered := !late.Stop()
+	if err == nil && !answered {
+		h.mu.Lock()
+		x.reading = false
+		h.mu.Unlock()
+		if h.remove(x) {
+			x.giveUp()
+			x.answer(isolate.Bytes((*buffer)[:n]))
+		}
+		return
+	}
+	h.mu.Lock()
+	x.body = io.MultiReader(bytes.NewReader(bytes.Clone((*buffer)[:n])), x.body)
+	x.reading, x.early = false, false
+	wanted := x.wanted
+	current := h.exchanges[x.id] == x
+	if current {
+		x.patience = time.AfterFunc(bodyPatience, x.expire)
+	}
+	h.mu.Unlock()
+	switch {
+	case !current:
+	case wanted != 0:
+		h.read(wanted, x.id)
+	case !answered:
+		x.answer(isolate.Bool(true))
 	}
 }
 
@@ -211,6 +266,11 @@ func headerText(header http.Header) string {
 func (h *Host) read(call, id uint32) {
 	h.mu.Lock()
 	x := h.exchanges[id]
+	if x != nil && x.early && x.wanted == 0 {
+		x.wanted = call
+		h.mu.Unlock()
+		return
+	}
 	if x == nil || x.body == nil || x.reading {
 		h.mu.Unlock()
 		h.fail(call, "TypeError", "the response's body is gone: it was dropped, or was not read for a minute")

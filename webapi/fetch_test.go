@@ -147,6 +147,44 @@ func TestFetchResponse(t *testing.T) {
 	}
 }
 
+// TestSmallBodies: one that comes with its head crosses with it; one that is late keeps nothing waiting, and one that
+// breaks off is told of when it is read.
+func TestSmallBodies(t *testing.T) {
+	seen := make(chan struct{}) // closed when the app has the head
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/seen" {
+			close(seen)
+			return
+		}
+		w.Header().Set("Content-Length", "8")
+		io.WriteString(w, "half")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		switch r.URL.Path {
+		case "/late":
+			<-seen
+		case "/broken":
+			panic(http.ErrAbortHandler)
+		case "/aborted":
+			<-r.Context().Done()
+		}
+		io.WriteString(w, "half")
+	})
+	tests := []struct{ name, body, want string }{
+		{"prompt", `return fetch(base)`, "halfhalf"},
+		{"late", `const r = await fetch(base + "/late"); await fetch(base + "/seen"); return new Response(r.status + await r.text())`, "200halfhalf"},
+		{"broken", `const r = await fetch(base + "/broken"); return new Response(r.status + await show(Promise.resolve(r)))`, "200TypeError: the response's body broke off: " + server.Listener.Addr().String() + " closed the connection too early"},
+		{"cancelled", `const r = await fetch(base + "/aborted"); await r.body.cancel(); return new Response("cancelled")`, "cancelled"},
+		{"aborted", `const a = new AbortController(); const r = await fetch(base + "/aborted", { signal: a.signal }); const text = show(Promise.resolve(r)); a.abort(); return new Response(await text)`, "AbortError: the operation was aborted"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fetcher(t, server.URL, test.body, anywhere).check("/", test.want)
+		})
+	}
+}
+
 func TestRedirects(t *testing.T) {
 	other := serve(t, echo)
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -70,7 +70,7 @@ class Exchange {
     const source = this.#source;
     const complete = this.#isComplete();
     this.#number = register(
-      (status, statusText, headers, hasBody) => this.#answer(status, statusText, headers, hasBody),
+      (status, statusText, headers, body) => this.#answer(status, statusText, headers, body),
       (error) => this.#fail(error instanceof TypeError ? failure(error.message) : error),
     );
     const body = complete ? source : true;
@@ -83,17 +83,19 @@ class Exchange {
     return source === undefined || typeof source === "string" || source instanceof Uint8Array;
   }
 
-  #answer(status, statusText, headers, hasBody) {
+  // given: the body itself where it is small, or whether there is one.
+  #answer(status, statusText, headers, given) {
     const list = new HeaderList(undefined, headers);
     list.immutable = true;
     if (isRedirect(status) && this.#redirect !== "manual" && list.has("location")) {
       return this.#follow(status, list.get("location"));
     }
     let body = null;
-    if (hasBody) {
+    if (given === true) {
       this.#download = this.#openDownload();
       body = new Body(this.#download, null);
     } else {
+      if (given) body = new Body(given, null);
       this.#end();
     }
     const state = new ResponseState(body, status, statusText, list);

@@ -13,7 +13,7 @@ export const CLEAR = 9; // id
 export const LOG = 10; // request or 0, level, text
 export const UNHANDLED = 11; // request or 0, message, stack
 // call, method, url, headers, body: undefined | string | bytes | true = writes follow, true = ask the app's static files
-// → status, reason, headers, has body
+// → status, reason, headers, body: the bytes of a small one | true = to be read | false
 export const FETCH = 32;
 export const FETCH_READ = 33; // call, fetch → bytes | null
 export const FETCH_WRITE = 34; // call, fetch, bytes → true; false: nobody wants more
