@@ -528,6 +528,11 @@ func TestManyFetches(t *testing.T) {
 			}
 		}
 		io.WriteString(w, r.URL.Path)
+		if r.URL.Path == "/long" {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 	a := fetcher(t, server.URL, `
 		const texts = await Promise.all(Array.from({ length: 500 }, async (_, i) => (await fetch(base + "/" + i)).text()));
@@ -536,12 +541,12 @@ func TestManyFetches(t *testing.T) {
 	if most.Load() > maxRunning {
 		t.Errorf("%d fetches ran at once", most.Load())
 	}
-	// Responses that nobody reads keep their slots, and the queue behind them is bounded.
+	// Responses that nobody reads keep their slots, unless they are small, and the queue behind them is bounded.
 	unread := fetcher(t, server.URL, `
 		const refused = [];
 		const count = Number(new URL(request.url).searchParams.get("count"));
 		await new Promise((resolve) => {
-			for (let i = 0; i < count; i++) fetch(base).catch((e) => { if (refused.push(e.message) === 10) resolve() });
+			for (let i = 0; i < count; i++) fetch(base + "/long").catch((e) => { if (refused.push(e.message) === 10) resolve() });
 		});
 		return new Response(refused[9])`, anywhere)
 	unread.check(fmt.Sprintf("/?count=%d", maxRunning+maxWaiting+10),
