@@ -28,9 +28,10 @@ import (
 // and its processor time, and no thread of V8's that all share can run out of memory in
 // one app's work, and then be missed by all. The compiler between the baseline one and
 // the one that optimises is left out: with a hundred apps its jobs held 4 MB each, and
-// pages were rendered no faster.
+// pages were rendered no faster. The baseline compiler works on the spot: where it waits for
+// another thread, an app that is asked now and then stays in the interpreter for thousands of requests.
 const flags = "--no-wasm-async-compilation --js-base-64 --js-float16array --stack-size=900 --single-threaded-gc " +
-	"--no-maglev --always-sparkplug"
+	"--no-maglev --always-sparkplug --no-concurrent-sparkplug"
 
 // startV8 is the one piece of state of the whole process: V8 can be started once.
 var startV8 = sync.OnceFunc(func() {

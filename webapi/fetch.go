@@ -35,6 +35,9 @@ const (
 	drainSize = 4 << 10
 	drainTime = time.Second
 
+	// workerPatience is for how long a goroutine waits for another fetch.
+	workerPatience = time.Second
+
 	maxResponseHeader = 256 << 10
 	headerPatience    = 5 * time.Minute
 	idleConnections   = 64
@@ -45,7 +48,8 @@ const (
 // Fetcher makes the requests of one app. Its isolates share its connections, and no other app does.
 type Fetcher struct {
 	transport *http.Transport
-	buffers   sync.Pool // *[]byte of readSize
+	buffers   sync.Pool      // *[]byte of readSize
+	next      chan *exchange // for goroutines that have ended theirs
 }
 
 // NewFetcher makes the fetcher of an app that may reach public addresses, and those that allows reports true for: host
@@ -65,6 +69,7 @@ func NewFetcher(allows func(host string, addr netip.AddrPort) bool) *Fetcher {
 			IdleConnTimeout:        idleTimeout,
 			ReadBufferSize:         16 << 10,
 		},
+		next: make(chan *exchange),
 		buffers: sync.Pool{New: func() any {
 			b := make([]byte, readSize)
 			return &b
@@ -74,6 +79,30 @@ func NewFetcher(allows func(host string, addr netip.AddrPort) bool) *Fetcher {
 
 // Close gives back the connections that serve nobody.
 func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
+
+// run runs x on a goroutine: one that has done so before, if there is one, for its stack has grown to what that takes.
+func (f *Fetcher) run(x *exchange) {
+	select {
+	case f.next <- x:
+	default:
+		go f.work(x)
+	}
+}
+
+// work runs x, and whatever comes soon after.
+func (f *Fetcher) work(x *exchange) {
+	patience := time.NewTimer(workerPatience)
+	defer patience.Stop()
+	for {
+		x.run()
+		patience.Reset(workerPatience)
+		select {
+		case x = <-f.next:
+		case <-patience.C:
+			return
+		}
+	}
+}
 
 // exchange is one request and its response, until the response's end.
 type exchange struct {
@@ -148,7 +177,7 @@ func (h *Host) admit(x *exchange) error {
 	}
 	h.running++
 	x.running = true
-	go x.run()
+	h.fetcher.run(x)
 	return nil
 }
 
@@ -362,7 +391,7 @@ func (h *Host) remove(x *exchange) bool {
 	next := h.waiting[0]
 	h.waiting = slices.Delete(h.waiting, 0, 1)
 	next.running = true
-	go next.run()
+	h.fetcher.run(next)
 	return true
 }
 
