@@ -18,6 +18,8 @@ const (
 	budgetFull = 0.9  // from here on the largest apps give way
 	// budgetEvery is how often the set looks.
 	budgetEvery = 50 * time.Millisecond
+	// roomPatience is how long a start waits for room.
+	roomPatience = 5 * time.Second
 	// restsAfter is how long after its last request an app is taken to rest: one that is
 	// woken at once again needs its room, and may find none.
 	restsAfter = time.Second
@@ -57,9 +59,14 @@ func (s *Set) makeRoom() {
 	slices.SortFunc(rs, func(a, b *release) int {
 		return cmp.Compare(a.app.stats.last.Load(), b.app.stats.last.Load())
 	})
+	share := used.MaxReserved / int64(max(2*len(rs), 1))
+	crowded := float64(used.Isolates) > budgetNear*float64(used.MaxIsolates)
 	for _, r := range rs {
 		if used.Used() < budgetNear {
 			return
+		}
+		if !crowded && r.memory().Reserved < share {
+			continue // it isn't the small ones who used it up
 		}
 		if last := time.Unix(0, r.app.stats.last.Load()); time.Since(last) > restsAfter {
 			used, _ = s.sleepFor(r, used)
@@ -68,7 +75,6 @@ func (s *Set) makeRoom() {
 	slices.SortFunc(rs, func(a, b *release) int {
 		return cmp.Compare(b.memory().Reserved, a.memory().Reserved)
 	})
-	share := used.MaxReserved / int64(max(2*len(rs), 1))
 	for _, r := range rs {
 		if used.Used() < budgetFull {
 			return
@@ -78,7 +84,7 @@ func (s *Set) makeRoom() {
 			continue
 		}
 		if m.Reserved < share {
-			return // the others are small: it isn't they who used it up
+			return // the others are small
 		}
 		var sleeps bool
 		if used, sleeps = s.sleepFor(r, used); sleeps {

@@ -225,8 +225,18 @@ func (r *release) newWorker(asked bool) (*worker, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(set.ctx, loadTimeout, fmt.Errorf("top-level await took longer than %s", loadTimeout))
 	defer cancel()
-	set.makeRoom()
-	return newWorker(ctx, r, b)
+	for began := time.Now(); ; {
+		set.makeRoom()
+		w, err := newWorker(ctx, r, b)
+		if !errors.Is(err, isolate.ErrNoRoom) || time.Since(began) > roomPatience {
+			return w, err
+		}
+		select { // others are about to end, or the whole process is
+		case <-time.After(budgetEvery):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 func (r *release) put(ws []*worker) { r.workers.Store(&ws) }

@@ -41,6 +41,9 @@ func TestAll(t *testing.T) {
 	}
 	wg.Wait()
 	n, p99 := l.end(t)
+	if t.Failed() {
+		t.Log(s.said("app=victim"))
+	}
 	after, err := s.shape()
 	if err != nil {
 		t.Fatalf("at the end no generation answers: %v\n%s", err, s.tail())

@@ -17,6 +17,7 @@ Platform* host;  // threads and task queues for V8; lives as long as the process
 
 constexpr int kMaxArgs = 16;
 constexpr uint64_t kMaxYoung = 24 << 20;
+constexpr int kKept = 4 << 20;  // bytes
 
 // post(op, id, ...args): appends one message to the outgoing batch.
 void Post(const FunctionCallbackInfo<Value>& info) {
@@ -408,6 +409,9 @@ extern "C" {
 const char* nano_v8_version(void) { return V8::GetVersion(); }
 
 void nano_init(const char* flags) {
+  // The C library would raise both with what is freed, and each of its arenas keep up to 64 MB for good.
+  mallopt(M_MMAP_THRESHOLD, kKept);
+  mallopt(M_TRIM_THRESHOLD, kKept);
   V8::SetFlagsFromString(flags);
   host = platform::NewDefaultPlatform().release();
   V8::InitializePlatform(host);

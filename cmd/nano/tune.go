@@ -5,7 +5,7 @@ import "runtime"
 // floor is how much of Go's heap is never touched, in bytes: it makes the collector think
 // that there is that much. The live heap of a server is a few MB, and what requests leave
 // behind would be collected twenty times a second.
-const floor = 16 << 20
+const floor = 8 << 20
 
 // tune fits Go's runtime to a process in which threads are in V8 much of the time. It says
 // how many cores there are; done ends it.
