@@ -5,6 +5,8 @@ package chaos
 import (
 	"context"
 	"flag"
+	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -60,4 +62,19 @@ func (s *server) reload() {
 	if st, err := s.status(); err == nil {
 		s.signal(st.PID, syscall.SIGHUP)
 	}
+}
+
+// said is what the daemon's log says with those words: the first lines of that.
+func (s *server) said(words string) string {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, words) && b.Len() < 10_000 {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }

@@ -218,21 +218,6 @@ func (s *server) goroutines() (int, error) {
 	return 0, errors.New("the metrics have no go_goroutines")
 }
 
-// said is what the daemon's log says with those words: the first lines of that.
-func (s *server) said(words string) string {
-	text, err := os.ReadFile(s.log)
-	if err != nil {
-		return err.Error()
-	}
-	var b strings.Builder
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, words) && b.Len() < 10_000 {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
 // tail is the end of the daemon's log, without what apps said.
 func (s *server) tail() string {
 	text, err := os.ReadFile(s.log)
