@@ -47,7 +47,7 @@ const (
 
 // Fetcher makes the requests of one app. Its isolates share its connections, and no other app does.
 type Fetcher struct {
-	transport *http.Transport
+	transport *plain
 	buffers   sync.Pool      // *[]byte of readSize
 	next      chan *exchange // for goroutines that have ended theirs
 }
@@ -55,10 +55,11 @@ type Fetcher struct {
 // NewFetcher makes the fetcher of an app that may reach public addresses, and those that allows reports true for: host
 // is that of the URL, in its canonical form. allows may be called from many goroutines at once.
 func NewFetcher(allows func(host string, addr netip.AddrPort) bool) *Fetcher {
+	dial := egress{allows}.dial
 	return &Fetcher{
-		transport: &http.Transport{
+		transport: &plain{dial: dial, rest: &http.Transport{
 			Proxy:                  nil, // the environment's proxy is the operator's, not the apps'
-			DialContext:            egress{allows}.dial,
+			DialContext:            dial,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // decode does that
 			TLSHandshakeTimeout:    connectTimeout,
@@ -68,7 +69,7 @@ func NewFetcher(allows func(host string, addr netip.AddrPort) bool) *Fetcher {
 			MaxIdleConnsPerHost:    idlePerHost,
 			IdleConnTimeout:        idleTimeout,
 			ReadBufferSize:         16 << 10,
-		},
+		}},
 		next: make(chan *exchange),
 		buffers: sync.Pool{New: func() any {
 			b := make([]byte, readSize)

@@ -87,7 +87,7 @@ func TestHTTP2(t *testing.T) {
 	defer server.Close()
 	f := NewFetcher(anywhere)
 	defer f.Close()
-	f.transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	f.transport.rest.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	for _, target := range []string{"/", "/%41|'x?y=|", "//a//b?"} {
 		r, err := newRequest(context.Background(), "GET", server.URL+target, "", nil, nil)
 		if err != nil {
