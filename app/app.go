@@ -7,6 +7,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -94,7 +95,7 @@ func (a *App) admit(x *daemon.Exchange, began time.Time) *call {
 		respond(x, http.StatusServiceUnavailable, "the app is in quarantine\n", fmt.Sprint(int(wait.Seconds())+1))
 		return nil
 	}
-	if !a.gate.enter(x.Context) {
+	if !a.gate.enter(func() context.Context { x.Block(); return x.Context() }) {
 		a.hit(nil, limitConcurrency, fmt.Sprintf("%d requests in flight and a full queue", r.cfg.Limits.Concurrency))
 		respond(x, http.StatusServiceUnavailable, "the app has too many requests\n", "1")
 		return nil
@@ -102,25 +103,29 @@ func (a *App) admit(x *daemon.Exchange, began time.Time) *call {
 	if waited := time.Since(began); waited > time.Millisecond {
 		a.stats.queue(waited)
 	}
-	return &call{x: x, rel: r, began: began, ring: make(chan struct{}, 1)}
+	return &call{x: x, rel: r, began: began}
 }
 
-// carry brings a call to its end, unless another goroutine does so meanwhile.
+// carry brings a call as far as it gets now. While JavaScript has it, it is suspended.
 func (a *App) carry(c *call) {
-	holder := c.take()
-	for !c.rel.serve(c) {
-		next := a.current.Load() // the release was replaced meanwhile
-		if next == nil || next == c.rel {
+	for {
+		switch c.rel.serve(c) {
+		case waits:
+			c.x.Suspend(func() { a.carry(c) })
+			return
+		case retired:
+			next := a.current.Load() // the release was replaced meanwhile
+			if next != nil && next != c.rel {
+				c.rel, c.tries = next, 0
+				continue
+			}
 			c.answer(http.StatusServiceUnavailable, "the app is restarting\n", "1")
-			break
 		}
-		c.rel = next
-	}
-	if !c.close(holder) {
+		c.close()
+		a.gate.leave()
+		a.stats.done(c.x.Status(), time.Since(c.began))
 		return
 	}
-	a.gate.leave()
-	a.stats.done(c.x.Status(), time.Since(c.began))
 }
 
 // failure is why the last change of the app failed; nil: it didn't.

@@ -41,16 +41,22 @@ type chunk struct {
 	ack  uint32
 }
 
-// call is one request on its way through an isolate. The goroutine of the exchange
-// waits in serve; the loop of the isolate tells it what JavaScript did.
+// call is one request on its way through an isolate. The exchange is suspended while
+// JavaScript has it; the loop of the isolate tells the call what JavaScript did, which
+// resumes the exchange.
 type call struct {
 	x     *daemon.Exchange
 	rel   *release
 	id    uint32
 	began time.Time
 	whole []byte // the body, where it was read before JavaScript saw the request
-	// ring wakes serve after any change; it holds one ring.
-	ring chan struct{}
+
+	// These are of the goroutine whose turn it is to do something about the exchange.
+	at    *worker // the isolate that has the call
+	tries int     // how many had it
+	limit *time.Timer
+
+	touched bool // it has news from this tick; the loop's own
 
 	// mu guards the fields below and the exchange's response.
 	mu      sync.Mutex
@@ -64,49 +70,13 @@ type call struct {
 	ended   bool // no more chunks come
 	broken  bool // the stream failed: what the client has is not all
 	unread  bool // the isolate was lost before JavaScript saw the request
+	left    bool // the client went away
 	gone    bool // the exchange is over: its body can't be read any more
 	got     int64
-	holder  int  // counts the goroutines that had the call: the last one has it
-	inside  bool // its goroutine is in the isolate, and may be stuck there
 }
 
-// take makes the caller's goroutine the one that has the call.
-func (c *call) take() (holder int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inside = false
-	return c.holder
-}
-
-// detachLocked lets the call go on without the goroutine that is stuck in the isolate.
-func (c *call) detachLocked() {
-	if c.inside {
-		c.inside = false
-		c.holder++
-		c.x.Detach(func(*daemon.Exchange) { c.rel.app.carry(c) })
-	}
-}
-
-// isWaiting reports whether the call needs an isolate: nobody has answered. It is for the
-// goroutine that is about to look for one: that an earlier one was lost is settled then.
-func (c *call) isWaiting() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unread = false
-	return c.phase == waiting
-}
-
-func (c *call) wake() {
-	select {
-	case c.ring <- struct{}{}:
-	default:
-	}
-}
-
-// serve runs the call in w and returns when the exchange has its response. It reports
-// that it isn't done where w was lost before JavaScript saw the request: another may have
-// it. detached: another goroutine has the call now.
-func (c *call) serve(w *worker) (done, detached bool) {
+// enter hands the call to an isolate.
+func (c *call) enter(w *worker) progress {
 	body := isolate.Undefined()
 	switch n := c.x.ContentLength; {
 	case n > 0 && n <= wholeBody:
@@ -114,51 +84,33 @@ func (c *call) serve(w *worker) (done, detached bool) {
 			c.whole = make([]byte, n)
 			if _, err := io.ReadFull(c.x.Body, c.whole); err != nil {
 				c.badBody(err)
-				return true, false
+				return served
 			}
 		}
 		body = isolate.Bytes(c.whole)
 	case n != 0:
 		body = isolate.Number(float64(n))
 	}
-	timeout := time.AfterFunc(c.rel.cfg.Limits.Timeout-time.Since(c.began), c.timeOut)
-	defer timeout.Stop()
-	stay := c.x.CanDetach()
-	c.mu.Lock()
-	holder := c.holder
-	c.inside = stay
-	c.mu.Unlock()
-	begun := w.begin(c, body, stay)
-	c.mu.Lock()
-	if c.holder != holder {
-		c.mu.Unlock()
-		return false, true
+	if c.limit == nil {
+		c.limit = time.AfterFunc(c.rel.cfg.Limits.Timeout-time.Since(c.began), c.timeOut)
+		c.x.OnGone(c.leave)
 	}
-	c.inside = false
-	c.mu.Unlock()
-	return begun && c.await(), false
+	c.at = w
+	w.inFlight.Add(1)
+	if !w.begin(c, body) {
+		c.mu.Lock()
+		c.unread = c.phase == waiting
+		c.mu.Unlock()
+	}
+	return waits
 }
 
-// await waits for the response, and sends what it streams. It reports false where the
-// request must run elsewhere.
-func (c *call) await() bool {
-	for {
-		finished, again := c.advance()
-		if finished || again {
-			return finished
-		}
-		select {
-		case <-c.ring:
-		case <-c.x.Context().Done():
-			c.mu.Lock()
-			c.phase = over
-			w := c.worker
-			c.mu.Unlock()
-			w.abort(c.id, "the client went away")
-			c.x.Abort()
-			return true
-		}
-	}
+// leave notes that the client went away.
+func (c *call) leave() {
+	c.mu.Lock()
+	c.left = true
+	c.mu.Unlock()
+	c.x.Resume()
 }
 
 // timeOut answers a call that has no response in time; a timer calls it.
@@ -173,33 +125,40 @@ func (c *call) timeOut() {
 	respond(c.x, http.StatusGatewayTimeout, "the app took too long to answer\n", "")
 	c.mu.Unlock()
 	c.rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
-	c.mu.Lock()
-	c.detachLocked()
-	c.mu.Unlock()
-	c.wake()
+	c.x.Resume()
 	if w != nil {
 		w.abort(id, "the request took longer than "+limit.String())
 	}
 }
 
-// advance writes what has come. again: the request must run elsewhere.
-func (c *call) advance() (finished, again bool) {
+// advance writes what has come.
+func (c *call) advance() progress {
 	c.mu.Lock()
-	if c.unread {
+	switch {
+	case c.left && (c.phase == waiting || c.phase == streaming):
+		c.phase = over
+		w := c.worker
+		c.mu.Unlock()
+		w.abort(c.id, "the client went away")
+		c.x.Abort()
+		return served
+	case c.unread:
 		c.unread = false
 		c.mu.Unlock()
-		return false, true
-	}
-	if c.phase != streaming {
-		defer c.mu.Unlock()
-		return c.phase != waiting, false
+		return astray
+	case c.phase == waiting:
+		c.mu.Unlock()
+		return waits
+	case c.phase != streaming:
+		c.mu.Unlock()
+		return served
 	}
 	if !c.started {
 		c.started = true
 		if err := c.x.Start(c.status, c.head); err != nil {
 			c.refuse(err)
 			c.mu.Unlock()
-			return true, false
+			return served
 		}
 		c.head = nil
 	}
@@ -214,7 +173,7 @@ func (c *call) advance() (finished, again bool) {
 				c.phase = over
 				c.mu.Unlock()
 				w.abort(c.id, "the client went away")
-				return true, false
+				return served
 			}
 			if k.ack != 0 {
 				w.isolate.Send(isolate.InResult, k.ack)
@@ -234,28 +193,26 @@ func (c *call) advance() (finished, again bool) {
 	case broken:
 		_ = c.x.Flush() // what there is goes out, at least the head
 		c.x.Abort()
-		return true, false
+		return served
 	case ended:
-		return true, false
+		return served
 	}
 	// Nothing more to write just now: what there is goes out.
 	if c.x.Flush() != nil {
-		return true, false
+		return served
 	}
-	return false, false
+	return waits
 }
 
-// close ends the use of the exchange; whatever JavaScript still does finds it gone. It
-// reports false, and does nothing, where another goroutine has the call now.
-func (c *call) close(holder int) bool {
+// close ends the use of the exchange; whatever JavaScript still does finds it gone.
+func (c *call) close() {
+	if c.limit != nil {
+		c.limit.Stop()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.holder != holder {
-		return false
-	}
 	c.gone = true
 	c.chunks = nil
-	return true
 }
 
 // open reports whether the exchange can still have any response; the lock is held.
@@ -293,7 +250,8 @@ func (c *call) badBody(err error) {
 	c.answer(http.StatusBadRequest, "the request's body was cut short\n", "")
 }
 
-// The methods below are called on the loop's goroutine, and don't block.
+// The methods below are called on the loop's goroutine, and don't block. When the loop has
+// handed out all that a tick has posted, the exchange is resumed.
 
 func (c *call) onRespond(m *isolate.Message) {
 	status, header, body := int(m.Arg(0).Number()), m.Arg(1).Raw(), m.Arg(2)
@@ -302,7 +260,6 @@ func (c *call) onRespond(m *isolate.Message) {
 	if c.phase != waiting {
 		return
 	}
-	defer c.wake()
 	if body.Bool() {
 		c.phase, c.status, c.head = streaming, status, bytes.Clone(header)
 		return
@@ -334,14 +291,12 @@ func (c *call) onChunk(m *isolate.Message) {
 		c.chunks = append(c.chunks, chunk{append([]byte(nil), data...), uint32(m.Arg(1).Number())})
 		c.pending += len(data)
 	}
-	c.wake()
 }
 
 func (c *call) onEnd() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
-	c.wake()
 }
 
 func (c *call) onFail(m *isolate.Message) {
@@ -357,7 +312,6 @@ func (c *call) onFail(m *isolate.Message) {
 	case c.phase == streaming:
 		c.broken = true
 	}
-	c.wake()
 }
 
 // onLost tells the call that its isolate is no more.
@@ -373,8 +327,7 @@ func (c *call) onLost(l isolate.Loss, unread bool) {
 	case c.phase == streaming:
 		c.broken = true
 	}
-	c.detachLocked()
-	c.wake()
+	c.x.Resume()
 }
 
 // onReadBody reads the next part of the body, on a goroutine of its own, for the
@@ -405,7 +358,7 @@ func (c *call) onReadBody(ack uint32) {
 			w.isolate.Send(isolate.InResult, ack, isolate.Null())
 		default:
 			c.badBody(err)
-			c.wake()
+			c.x.Resume()
 			w.isolate.Send(isolate.InError, ack, isolate.Text("TypeError"), isolate.Text("the request's body was cut short: "+err.Error()))
 		}
 	}()
@@ -416,7 +369,7 @@ func (c *call) tooLarge() {
 	limit := c.rel.cfg.Limits.Body
 	if c.answer(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request's body is larger than %s\n", sizeText(limit)), "") {
 		c.rel.app.hit(c, limitBody, "a request's body was larger than "+sizeText(limit))
-		c.wake()
+		c.x.Resume()
 	}
 }
 

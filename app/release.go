@@ -296,55 +296,78 @@ func (r *release) grow(ws []*worker) {
 	}
 }
 
-// serve runs a call in the release. It reports false where the release was retired
-// before JavaScript saw the request.
-func (r *release) serve(c *call) bool {
-	if !c.isWaiting() {
-		c.await()
-		return true
-	}
-	if c.x.ContentLength > r.cfg.Limits.Body {
-		c.tooLarge()
-		return true
-	}
-	// Each turn but the last has lost its isolate to another request.
-	for range 3 {
-		w := r.pick()
-		if w == nil {
-			ctx, cancel := context.WithTimeout(c.x.Context(), r.cfg.Limits.Timeout)
-			err := r.warm(ctx, true)
-			cancel()
-			if errors.Is(err, errRetired) {
-				return false
-			}
-			if err != nil {
-				r.app.set.log.Error("cannot start: "+err.Error(), slog.String("app", r.app.Name), slog.String("request_id", c.x.ID))
-				c.answer(http.StatusServiceUnavailable, "the app can't start\n", "1")
-				return true
-			}
-			if w = r.pick(); w == nil {
-				continue
+// progress is how far a call has come.
+type progress int
+
+const (
+	served  progress = iota // the exchange has its response
+	waits                   // it goes on when something happens
+	retired                 // the release was retired before JavaScript saw the request
+	astray                  // its isolate was lost before that
+)
+
+// maxTries is how many isolates a call is given, if it loses them to other requests.
+const maxTries = 3
+
+// serve brings a call as far as it gets now.
+func (r *release) serve(c *call) progress {
+	for {
+		if c.at == nil {
+			if p := r.enter(c); p != waits {
+				return p
 			}
 		}
-		w.inFlight.Add(1)
-		done, detached := c.serve(w)
+		p := c.advance()
+		if p == waits {
+			return waits
+		}
+		w := c.at
+		c.at = nil
 		w.inFlight.Add(-1)
-		if detached {
-			return true
-		}
-		if done {
+		if p == served {
 			w.linger(c)
-			return true
+			return served
 		}
 		r.mu.Lock()
 		closed := r.closed
 		r.mu.Unlock()
 		if closed {
-			return false
+			return retired
 		}
 	}
+}
+
+// enter hands a call to an isolate, and makes one where there is none. What it reports is
+// waits where it did.
+func (r *release) enter(c *call) progress {
+	if c.x.ContentLength > r.cfg.Limits.Body {
+		c.tooLarge()
+		return served
+	}
+	for ; c.tries < maxTries; c.tries++ {
+		w := r.pick()
+		if w == nil {
+			c.x.Block()
+			ctx, cancel := context.WithTimeout(c.x.Context(), r.cfg.Limits.Timeout)
+			err := r.warm(ctx, true)
+			cancel()
+			if errors.Is(err, errRetired) {
+				return retired
+			}
+			if err != nil {
+				r.app.set.log.Error("cannot start: "+err.Error(), slog.String("app", r.app.Name), slog.String("request_id", c.x.ID))
+				c.answer(http.StatusServiceUnavailable, "the app can't start\n", "1")
+				return served
+			}
+			if w = r.pick(); w == nil {
+				continue
+			}
+		}
+		c.tries++
+		return c.enter(w)
+	}
 	c.answer(http.StatusServiceUnavailable, "the app lost its isolates\n", "1")
-	return true
+	return served
 }
 
 // linger bounds what goes on after the response.

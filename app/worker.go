@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/bundle"
+	"github.com/nano-runtime/nano/daemon"
 	"github.com/nano-runtime/nano/isolate"
 	"github.com/nano-runtime/nano/webapi"
 )
@@ -19,8 +20,11 @@ const waitUntilLimit = 30 * time.Second
 type worker struct {
 	rel      *release
 	isolate  *isolate.Isolate
+	run      func(block func()) (again bool) // the isolate's
+	by       atomic.Pointer[daemon.Workers]  // who served the last call's client
 	ops      *webapi.Host
 	inFlight atomic.Int64 // calls without a whole response
+	touched  []*call      // those that have news from this tick; the loop's own
 
 	// mu guards the fields below.
 	mu    sync.Mutex
@@ -46,12 +50,13 @@ func newWorker(ctx context.Context, rel *release, b *bundle.Bundle) (*worker, er
 		Memory:    rel.cfg.Limits.Memory,
 		CPU:       rel.cfg.Limits.CPU,
 		Handle:    w.handle,
+		Handed:    w.handed,
 		Lost:      w.lost,
 	})
 	if err != nil {
 		return nil, err
 	}
-	w.isolate = i
+	w.isolate, w.run = i, i.Run
 	rejected, err := i.Load(ctx, isolate.Module{
 		Code: b.Code, Name: moduleName(rel.app.Name), Env: rel.env, Cache: rel.module.codeCache(), Assets: rel.assets != nil,
 	})
@@ -68,13 +73,30 @@ func newWorker(ctx context.Context, rel *release, b *bundle.Bundle) (*worker, er
 
 func moduleName(app string) string { return "app:" + app }
 
+// send gives JavaScript the result of something. Who serves the app's clients runs the loop
+// on, if that doesn't keep them.
 func (w *worker) send(op isolate.Op, id uint32, args ...isolate.Arg) bool {
-	return w.isolate.Send(op, id, args...)
+	sent, idle := w.isolate.Queue(op, id, args...)
+	if idle {
+		w.loop()
+	}
+	return sent
 }
 
-// begin hands a call to JavaScript; false where the isolate takes no more. Where stay
-// says that it may, it runs JavaScript itself, and may never return.
-func (w *worker) begin(c *call, body isolate.Arg, stay bool) bool {
+// loop has the isolate's loop run, which was idle.
+func (w *worker) loop() {
+	if by := w.by.Load(); by != nil && w.isolate.Prompt() {
+		by.Do(w.run)
+		return
+	}
+	go func() {
+		for w.run(func() {}) {
+		}
+	}()
+}
+
+// begin hands a call to JavaScript; false where the isolate takes no more.
+func (w *worker) begin(c *call, body isolate.Arg) bool {
 	w.mu.Lock()
 	w.last++
 	if w.last == 0 {
@@ -87,12 +109,14 @@ func (w *worker) begin(c *call, body isolate.Arg, stay bool) bool {
 	c.id, c.worker = id, w
 	c.mu.Unlock()
 	w.isolate.Mark(id, c.x.ID)
-	send := w.isolate.Send
-	if stay {
-		send = w.isolate.Run
+	args := [...]isolate.Arg{isolate.Text(c.x.Method), isolate.Text(c.x.URL()), isolate.Latin1(string(c.x.Header)), body}
+	if by := c.x.Workers(); w.by.Load() != by {
+		w.by.Store(by)
 	}
-	sent := send(isolate.InRequest, id,
-		isolate.Text(c.x.Method), isolate.Text(c.x.URL()), isolate.Latin1(string(c.x.Header)), body)
+	sent, idle := w.isolate.Queue(isolate.InRequest, id, args[:]...)
+	if idle {
+		w.loop()
+	}
 	if !sent {
 		w.end(id)
 	}
@@ -125,21 +149,9 @@ func (w *worker) end(id uint32) {
 // handle takes what JavaScript posted; it is called on the loop's goroutine.
 func (w *worker) handle(m *isolate.Message) {
 	switch m.Op {
-	case isolate.OpRespond:
+	case isolate.OpRespond, isolate.OpChunk, isolate.OpEnd, isolate.OpFail:
 		if c := w.find(m.ID); c != nil {
-			c.onRespond(m)
-		}
-	case isolate.OpChunk:
-		if c := w.find(m.ID); c != nil {
-			c.onChunk(m)
-		}
-	case isolate.OpEnd:
-		if c := w.find(m.ID); c != nil {
-			c.onEnd()
-		}
-	case isolate.OpFail:
-		if c := w.find(m.ID); c != nil {
-			c.onFail(m)
+			w.tell(c, m)
 		}
 	case isolate.OpReadBody:
 		if c := w.find(uint32(m.Arg(0).Number())); c != nil {
@@ -158,6 +170,35 @@ func (w *worker) handle(m *isolate.Message) {
 	default:
 		w.ops.Handle(m)
 	}
+}
+
+// tell gives a call what JavaScript has to say to it.
+func (w *worker) tell(c *call, m *isolate.Message) {
+	switch m.Op {
+	case isolate.OpRespond:
+		c.onRespond(m)
+	case isolate.OpChunk:
+		c.onChunk(m)
+	case isolate.OpEnd:
+		c.onEnd()
+	case isolate.OpFail:
+		c.onFail(m)
+	}
+	if !c.touched {
+		c.touched = true
+		w.touched = append(w.touched, c)
+	}
+}
+
+// handed resumes the exchanges of the calls that had news from a tick; it is called on the
+// loop's goroutine.
+func (w *worker) handed() {
+	for i, c := range w.touched {
+		c.touched = false
+		c.x.Resume()
+		w.touched[i] = nil
+	}
+	w.touched = w.touched[:0]
 }
 
 // requestID is the id that logs know a call by.

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,15 +29,18 @@ const (
 	phaseSerial = 0x10
 )
 
-// conn is one connection. Its goroutine is that of serve; while an exchange is under
-// way, the body may be read and the response written from others.
+// conn is one connection. While it rests it has no goroutine; else that is the one of
+// serve, and while an exchange is under way, the body may be read and the response written
+// from others.
 type conn struct {
 	front   *Front
-	nc      net.Conn
-	raw     syscall.RawConn
-	peer    netip.Addr // as the PROXY protocol has it, if that was used
+	sock    socket
+	remote  netip.Addr // who is at the other end; invalid of a unix socket
+	peer    netip.Addr // … as the PROXY protocol has it, if that was used
 	secure  bool       // … and it says that the client came by TLS
 	trusted bool       // peer may speak for its clients
+	met     bool       // the first bytes have come: it is HTTP/1
+	blank   bool       // an empty line came before the head
 
 	// What has come and was not used yet is in.b[r:]. There is only a buffer while
 	// there is need for one.
@@ -49,12 +49,12 @@ type conn struct {
 	dst    []byte // where the read under way puts its bytes, if not into in
 	got    int
 	gotErr error
-	onRead func(fd uintptr) bool
+	onRead func(fd int) bool
 
 	wmu     sync.Mutex // guards what is below, while it is sent; order: h1.mu before it
 	out     [3][]byte  // what is being sent
 	outErr  error
-	onWrite func(fd uintptr) bool
+	onWrite func(fd int) bool
 
 	// Written by the connection, read by the reaper.
 	phase     atomic.Uint64 // serial<<4 | expired | phase
@@ -72,25 +72,21 @@ type conn struct {
 	goneMu sync.Mutex
 	gone   bool // the client has closed, at least its side
 	cancel context.CancelFunc
+	onGone func() // of the exchange under way
 
 	prev, next *conn // guarded by Front.mu
 	charged    int   // bytes of the head's buffer that count against the limit; the connection's own
 }
 
-func newConn(f *Front, nc net.Conn) (*conn, error) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return nil, errors.New("the connection has no file descriptor")
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{front: f, nc: nc, raw: raw, peer: addrOf(nc.RemoteAddr())}
+// newConn takes over a connected, non-blocking socket; nothing happens to it before the
+// poller knows it.
+func newConn(f *Front, fd int, remote netip.Addr) *conn {
+	c := &conn{front: f, remote: remote, peer: remote}
+	c.sock = socket{fd: fd, poller: f.poller, serve: c.serve, resting: true}
 	c.trusted = f.trust.believes(c.peer)
 	c.onRead = c.tryRead
 	c.onWrite = c.tryWrite
-	return c, nil
+	return c
 }
 
 // enter begins a phase. It reports whether the phase before was given up.
@@ -113,11 +109,9 @@ func (c *conn) expire(seen uint64) bool {
 	if phase(seen&phaseMask) >= phaseBusy || seen&expired != 0 || !c.phase.CompareAndSwap(seen, seen|expired) {
 		return false
 	}
-	_ = c.nc.SetReadDeadline(longAgo)
+	c.sock.interruptRead()
 	return true
 }
-
-var longAgo = time.Unix(1, 0)
 
 // buffered is what has come and was not used yet.
 func (c *conn) buffered() []byte {
@@ -166,24 +160,64 @@ func (c *conn) fill() error {
 func (c *conn) read(p []byte) (int, error) {
 	for {
 		c.dst, c.got, c.gotErr = p, 0, nil
-		err := c.raw.Read(c.onRead)
+		err := c.sock.read(c.onRead)
 		c.dst = nil
 		if err == nil {
 			err = c.gotErr
 		}
 		c.received.Add(int64(c.got))
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.isExpired() || c.slowBody.Load() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.slowBody.Load() {
 			return c.got, err
 		}
-		// It was given up when it had just moved on: the deadline is stale.
-		if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+		if c.isExpired() {
+			if p == nil && c.revive() {
+				return c.got, nil
+			}
 			return 0, err
 		}
+		// It was given up when it had just moved on: the interruption is stale.
+		c.sock.resumeRead()
 	}
 }
 
-// tryRead is called by the poller: first at once, and whenever the socket is readable.
-func (c *conn) tryRead(fd uintptr) bool {
+// fillOrRest is fill where there is nothing buffered: it doesn't wait, but lets the
+// connection rest. It is no longer the caller's then.
+func (c *conn) fillOrRest() (rests bool, err error) {
+	for !c.sock.rest() {
+		if c.sock.look() {
+			c.dst, c.got, c.gotErr = nil, 0, nil
+			if c.tryRead(c.sock.fd) {
+				c.received.Add(int64(c.got))
+				return false, c.gotErr
+			}
+		} else if c.isExpired() {
+			if c.revive() {
+				return false, nil
+			}
+			return false, os.ErrDeadlineExceeded
+		} else {
+			c.sock.resumeRead()
+		}
+	}
+	return true, nil
+}
+
+// revive takes back that the connection was given up for having no request, where one
+// has come that nobody had read yet.
+func (c *conn) revive() bool {
+	now := phase(c.phase.Load() & phaseMask)
+	if now != phaseFresh && now != phaseIdle || len(c.buffered()) > 0 || !c.tryRead(c.sock.fd) || c.gotErr != nil {
+		return false
+	}
+	c.received.Add(int64(c.got))
+	c.evicted.Store(false)
+	c.sock.resumeRead()
+	c.enter(now)
+	return true
+}
+
+// tryRead reads once. It reports whether there was anything to read.
+func (c *conn) tryRead(fd int) bool {
 	dst := c.dst
 	borrowed := false
 	if dst == nil {
@@ -193,8 +227,11 @@ func (c *conn) tryRead(fd uintptr) bool {
 		}
 		dst = c.in.b[len(c.in.b):cap(c.in.b)]
 	}
-	n, err := retry(func() (int, error) { return unix.Read(int(fd), dst) })
+	n, err := retry(func() (int, error) { return unix.Read(fd, dst) })
 	if err == nil && n > 0 {
+		if n == len(dst) {
+			c.sock.noteMore()
+		}
 		if c.dst == nil {
 			c.in.b = c.in.b[:len(c.in.b)+n]
 		}
@@ -229,7 +266,7 @@ func retry(call func() (int, error)) (int, error) {
 // writeLocked sends a, b and z, and waits until the system has taken them.
 func (c *conn) writeLocked(a, b, z []byte) error {
 	c.out, c.outErr = [3][]byte{a, b, z}, nil
-	err := c.raw.Write(c.onWrite)
+	err := c.sock.write(c.onWrite)
 	c.out = [3][]byte{}
 	if err == nil {
 		err = c.outErr
@@ -240,14 +277,14 @@ func (c *conn) writeLocked(a, b, z []byte) error {
 	return err
 }
 
-// tryWrite is called by the poller: first at once, and whenever the socket is writable.
-func (c *conn) tryWrite(fd uintptr) bool {
+// tryWrite writes what the system takes. It reports whether that was all.
+func (c *conn) tryWrite(fd int) bool {
 	for len(c.out[0])+len(c.out[1])+len(c.out[2]) > 0 {
 		n, err := retry(func() (int, error) {
 			if len(c.out[1]) == 0 && len(c.out[2]) == 0 {
-				return unix.Write(int(fd), c.out[0])
+				return unix.Write(fd, c.out[0])
 			}
-			return unix.Writev(int(fd), c.out[:])
+			return unix.Writev(fd, c.out[:])
 		})
 		if errors.Is(err, unix.EAGAIN) {
 			c.waitWrite.Store(true)
@@ -271,10 +308,20 @@ func (c *conn) tryWrite(fd uintptr) bool {
 func (c *conn) leave() {
 	c.goneMu.Lock()
 	defer c.goneMu.Unlock()
+	if c.onGone != nil && !c.gone {
+		go c.onGone()
+	}
 	c.gone = true
 	if c.cancel != nil {
 		c.cancel()
 	}
+}
+
+// settle ends what an exchange wants to know of the connection.
+func (c *conn) settle() {
+	c.goneMu.Lock()
+	defer c.goneMu.Unlock()
+	c.onGone = nil
 }
 
 // newContext makes the context of an exchange.
@@ -289,24 +336,12 @@ func (c *conn) newContext() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// hungUp asks the system whether the client has closed its side.
-func (c *conn) hungUp() bool {
-	found := false
-	err := c.raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-		n, err := retry(func() (int, error) { return unix.Poll(fds, 0) })
-		found = err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-	})
-	return err == nil && found
-}
-
 // linger lets the client close first, so that what was sent to it isn't lost to the
 // reset that closing with unread input causes.
 func (c *conn) linger() {
 	c.enter(phaseLinger)
 	c.slowBody.Store(false)
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if unix.Shutdown(c.sock.fd, unix.SHUT_WR) != nil {
 		return
 	}
 	sink := c.front.buffers.get(minBuffer)
@@ -326,7 +361,7 @@ const maxLinger = 1 << 20
 // close gives the connection and its memory back.
 func (c *conn) close() {
 	c.leave()
-	_ = c.nc.Close()
+	c.sock.close()
 	c.front.buffers.put(c.in)
 	c.in = nil
 	c.front.settleHead(c)

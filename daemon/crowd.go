@@ -1,10 +1,11 @@
 package daemon
 
 import (
-	"net"
 	"net/netip"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nano-runtime/nano/daemon/http1"
 )
@@ -44,18 +45,16 @@ func maxConns() int {
 }
 
 // accept takes a connection in and serves it.
-func (f *Front) accept(nc net.Conn) {
-	c, err := newConn(f, nc)
-	if err != nil {
-		f.opts.Log.Error("cannot serve a connection", "error", err)
-		_ = nc.Close()
-		return
-	}
+func (f *Front) accept(fd int, remote netip.Addr) {
+	c := newConn(f, fd, remote)
 	if !f.admit(c) {
-		_ = nc.Close()
+		_ = unix.Close(fd)
 		return
 	}
-	go c.serve()
+	if err := c.sock.open(); err != nil {
+		f.opts.Log.Error("cannot serve a connection", "error", err)
+		f.forget(c)
+	}
 }
 
 // admit puts a connection on the list, unless its client has too many that are busy.
@@ -84,7 +83,7 @@ func (f *Front) admit(c *conn) bool {
 
 // client is whose connection it is, for counting.
 func (c *conn) client() (key netip.Addr, counted bool) {
-	addr := addrOf(c.nc.RemoteAddr())
+	addr := c.remote
 	if !addr.IsValid() || c.front.trust.believes(addr) {
 		return addr, false
 	}

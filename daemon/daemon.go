@@ -280,7 +280,7 @@ func newServing(d *Daemon, svc *Service, socks *sockets) *serving {
 		svc:    svc,
 		socks:  socks,
 		front:  NewFront(svc.Front),
-		admin:  NewFront(FrontOptions{Handler: lend(svc.Admin), Log: d.log}),
+		admin:  NewFront(FrontOptions{Handler: lend(svc.Admin), Workers: 1, Log: d.log}),
 		failed: make(chan error, len(socks.public)+len(socks.admin)),
 		quiet:  func() {},
 	}

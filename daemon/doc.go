@@ -9,6 +9,9 @@
 // without TLS by net/http; the first bytes of a connection decide. A trusted proxy may
 // begin a connection with a PROXY protocol header, version 1 or 2.
 //
+// The connections are shared out among workers, one a core (poller.go). A handler runs on one
+// of them: where it has to wait it says so, or suspends the exchange.
+//
 // An app is told of the client by the URL, as the client wrote it, and by the fields
 // host, x-forwarded-for (one address), x-forwarded-proto and x-request-id, which are
 // always right. Whatever else of X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id a

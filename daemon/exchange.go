@@ -7,12 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 )
 
-// Handler answers one request. It runs on the goroutine of the connection (HTTP/1) or
-// of the stream (HTTP/2), and the exchange is over when it returns: a response that
-// was staged is sent then, one that was started is ended, and where there is neither
-// the client gets a 500.
+// Handler answers one request. It runs on a goroutine that serves other connections, too,
+// until Block (HTTP/1), or on that of the stream (HTTP/2), and the exchange is over when it
+// returns, unless it called Suspend: a response that was staged is sent then, one that was
+// started is ended, and where there is neither the client gets a 500.
 type Handler func(x *Exchange)
 
 // Exchange is one request and its response. The exported fields are set before the
@@ -40,6 +41,8 @@ type Exchange struct {
 	App string
 
 	wire    wire
+	next    func() // what Suspend was given
+	turn    atomic.Int32
 	url     string
 	status  int   // of the response, 0 before there is one
 	written int64 // bytes of the response's body
@@ -59,6 +62,12 @@ type wire interface {
 	flush() error
 	abort()
 	context() context.Context
+	onGone(f func())
+	// suspend lets go of an exchange whose handler has returned. It reports false where it
+	// is resumed already, and goes on with the caller.
+	suspend() bool
+	// resume has somebody go on with an exchange that was let go.
+	resume()
 	http() (http.ResponseWriter, *http.Request)
 }
 
@@ -147,6 +156,49 @@ func (x *Exchange) Flush() error {
 	return x.wire.flush()
 }
 
+// Whose turn it is to do something about an exchange.
+const (
+	turnRuns  int32 = iota // that of who runs the handler
+	turnAgain              // … and it is to run again afterwards
+	turnRests              // nobody's
+)
+
+// Suspend has the exchange go on after the handler has returned: next is called in its
+// place as soon as Resume was, and may suspend again. No goroutine waits for that.
+func (x *Exchange) Suspend(next func()) { x.next = next }
+
+// Resume has the function called that Suspend was given, or will be. It may be called from
+// any goroutine and at any time, as often as one likes, and doesn't block.
+func (x *Exchange) Resume() {
+	for {
+		switch x.turn.Load() {
+		case turnAgain:
+			return
+		case turnRuns:
+			if x.turn.CompareAndSwap(turnRuns, turnAgain) {
+				return
+			}
+		case turnRests:
+			if x.turn.CompareAndSwap(turnRests, turnRuns) {
+				x.wire.resume()
+				return
+			}
+		}
+	}
+}
+
+// OnGone has f called, on a goroutine of its own, if the client goes away before the
+// exchange is over.
+func (x *Exchange) OnGone(f func()) { x.wire.onGone(f) }
+
+// Workers are those that serve the client's connection; nil for HTTP/2, which has none.
+func (x *Exchange) Workers() *Workers {
+	if h, ok := x.wire.(*h1); ok {
+		return h.c.front.poller.shares[h.c.sock.share]
+	}
+	return nil
+}
+
 // Abort breaks off a response that can't be finished, so that the client sees that it
 // is not whole.
 func (x *Exchange) Abort() {
@@ -154,16 +206,14 @@ func (x *Exchange) Abort() {
 	x.wire.abort()
 }
 
-// CanDetach reports whether Detach may be called.
-func (x *Exchange) CanDetach() bool {
-	_, ok := x.wire.(*h1)
-	return ok
+// Block is for a handler that is about to wait for something else than the client, or to
+// take more than a fraction of a millisecond: other connections don't wait for it then. It
+// may be called again.
+func (x *Exchange) Block() {
+	if h, ok := x.wire.(*h1); ok {
+		h.c.sock.block()
+	}
 }
-
-// Detach is for a handler that may be stuck for good: rest takes its place, on another
-// goroutine, and the exchange is over when rest returns. Whatever the handler still does
-// must not touch the exchange; that it returns after all has no effect.
-func (x *Exchange) Detach(rest Handler) { x.wire.(*h1).detach(rest) }
 
 // HTTP lends the exchange to code that speaks net/http: static files, WebSockets. A
 // handler that answers through it uses none of the other methods but Context.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -18,6 +19,9 @@ import (
 // FrontOptions is what a [Front] is made from.
 type FrontOptions struct {
 	Handler Handler
+	// Workers is how many goroutines serve connections, but for those that wait; there
+	// should be one a core. 0: one for each thread that may run Go at once.
+	Workers int
 	// TrustedProxies are the networks whose X-Forwarded-For/Proto/Host, Forwarded and
 	// X-Request-Id headers and PROXY protocol headers are believed.
 	TrustedProxies []netip.Prefix
@@ -41,6 +45,7 @@ type Front struct {
 	buffers buffers
 	date    atomic.Pointer[string]
 	h2      *http2Server
+	poller  *poller // made with the first listener
 
 	lines   atomic.Uint64 // access lines that were due
 	refuses atomic.Uint64 // what could not be read as requests
@@ -50,7 +55,7 @@ type Front struct {
 	hand      *conn      // where the search for one to give up goes on
 	count     int
 	perClient map[netip.Addr]int
-	listeners map[net.Listener]struct{}
+	listeners map[*acceptor]struct{}
 	reaper    context.CancelFunc // nil before the first Serve
 	drained   chan struct{}      // made by Drain; closed when nothing is left
 	left      chan struct{}      // closed and replaced when a connection ends and others wait for room
@@ -70,7 +75,7 @@ func NewFront(opts FrontOptions) *Front {
 		limits:    defaultLimits(),
 		times:     defaultTimes(),
 		perClient: make(map[netip.Addr]int),
-		listeners: make(map[net.Listener]struct{}),
+		listeners: make(map[*acceptor]struct{}),
 	}
 	f.setDate(time.Now())
 	return f
@@ -96,13 +101,18 @@ const sweep = 20 * time.Millisecond
 // Serve accepts connections from ln, TCP or unix, until Drain; then it closes ln and
 // returns nil.
 func (f *Front) Serve(ln net.Listener) error {
-	defer ln.Close()
-	if !f.listen(ln) {
-		return nil
+	a, err := newAcceptor(ln)
+	if err != nil {
+		_ = ln.Close()
+		return err
 	}
-	defer f.unlisten(ln)
+	defer a.close()
+	if listens, err := f.listen(a); !listens {
+		return err
+	}
+	defer f.unlisten(a)
 	for {
-		nc, err := ln.Accept()
+		fd, remote, err := a.accept()
 		if err != nil {
 			if f.isDraining() {
 				return nil
@@ -115,7 +125,7 @@ func (f *Front) Serve(ln net.Listener) error {
 			continue
 		}
 		f.awaitRoom()
-		f.accept(nc)
+		f.accept(fd, remote)
 	}
 }
 
@@ -126,27 +136,53 @@ func temporary(err error) bool {
 	return errors.As(err, &e) && e.Temporary()
 }
 
-func (f *Front) listen(ln net.Listener) bool {
+func (f *Front) listen(a *acceptor) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isDraining() {
-		return false
+		return false, nil
 	}
-	f.listeners[ln] = struct{}{}
-	if f.reaper == nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		f.reaper = cancel
-		go f.reap(ctx)
-		f.h2 = newHTTP2(f)
-		go f.h2.server.Serve(f.h2)
+	if err := f.startLocked(); err != nil {
+		return false, err
 	}
-	return true
+	f.listeners[a] = struct{}{}
+	return true, nil
 }
 
-func (f *Front) unlisten(ln net.Listener) {
+// start makes what serves connections, unless it is there.
+func (f *Front) start() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.listeners, ln)
+	return f.startLocked()
+}
+
+func (f *Front) startLocked() (err error) {
+	if f.reaper != nil {
+		return nil
+	}
+	if f.poller, err = newPoller(f.workers()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.reaper = cancel
+	go f.reap(ctx)
+	f.h2 = newHTTP2(f)
+	go f.h2.server.Serve(f.h2)
+	return nil
+}
+
+// workers is how many there are.
+func (f *Front) workers() int {
+	if f.opts.Workers > 0 {
+		return f.opts.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (f *Front) unlisten(a *acceptor) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.listeners, a)
 	f.checkDrainedLocked()
 }
 
@@ -167,12 +203,10 @@ func (f *Front) Drain(ctx context.Context, grace time.Duration) error {
 	f.draining.Store(time.Now().Add(grace).UnixNano())
 	drained := make(chan struct{})
 	f.drained = drained
-	for ln := range f.listeners {
-		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(sweep)) != nil {
-			_ = ln.Close()
-		}
+	for a := range f.listeners {
+		a.finish(sweep)
 	}
-	stopReaper, h2 := f.reaper, f.h2
+	stopReaper, h2, poller := f.reaper, f.h2, f.poller
 	f.checkDrainedLocked()
 	f.mu.Unlock()
 	if stopReaper == nil {
@@ -184,6 +218,7 @@ func (f *Front) Drain(ctx context.Context, grace time.Duration) error {
 	var err error
 	select {
 	case <-drained:
+		poller.close()
 	case <-ctx.Done():
 		err = f.cutOff()
 	}
@@ -203,7 +238,7 @@ func (f *Front) cutOff() error {
 	conns := f.list(nil)
 	for _, c := range conns {
 		c.leave()
-		_ = c.nc.Close()
+		c.sock.cut()
 	}
 	if len(conns) == 0 {
 		return nil
@@ -211,8 +246,34 @@ func (f *Front) cutOff() error {
 	return fmt.Errorf("%d connections were cut off at the end of the time for draining", len(conns))
 }
 
-// handle calls the handler. One that panics is a bug of ours, and costs its request.
-func (f *Front) handle(x *Exchange, handler Handler) {
+// run calls the handler, or what goes on in its place. It reports whether the exchange is
+// over; otherwise it isn't the caller's any more.
+func (f *Front) run(x *Exchange) (over bool) {
+	for {
+		next := x.next
+		x.next = nil
+		f.handle(x, next)
+		if x.next == nil {
+			return true
+		}
+		if x.wire.suspend() {
+			return false
+		}
+	}
+}
+
+// suspend lets go of an exchange, unless it is to go on at once.
+func (x *Exchange) suspend() bool {
+	if x.turn.CompareAndSwap(turnRuns, turnRests) {
+		return true
+	}
+	x.turn.Store(turnRuns)
+	return false
+}
+
+// handle calls next, or else the handler. One that panics is a bug of ours, and costs its
+// request.
+func (f *Front) handle(x *Exchange, next func()) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -221,12 +282,16 @@ func (f *Front) handle(x *Exchange, handler Handler) {
 		if p != http.ErrAbortHandler {
 			f.opts.Log.Error("a request made the daemon panic", "request_id", x.ID, "app", x.App, "panic", p, "stack", string(debug.Stack()))
 		}
-		x.broken = true
+		x.broken, x.next = true, nil
 		if x.status != 0 || p == http.ErrAbortHandler {
 			x.Abort()
 		}
 	}()
-	handler(x)
+	if next != nil {
+		next()
+		return
+	}
+	f.opts.Handler(x)
 }
 
 // refused counts what could not be read as a request.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
@@ -177,6 +178,9 @@ func FuzzConnection(f *testing.F) {
 		}
 		echo(x)
 	}})
+	if err := front.start(); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		near, far, err := socketPair()
 		if err != nil {
@@ -184,7 +188,7 @@ func FuzzConnection(f *testing.F) {
 		}
 		defer near.Close()
 		_ = near.SetDeadline(time.Now().Add(10 * time.Second))
-		front.accept(far)
+		front.accept(far, netip.Addr{})
 		go func() {
 			_, _ = near.Write(input)
 			_ = near.(*net.UnixConn).CloseWrite()

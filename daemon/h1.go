@@ -12,36 +12,70 @@ import (
 // preface is how a client begins that speaks HTTP/2 by prior knowledge.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// serve speaks with the client until the connection ends.
+// maxInARow is how many requests of one connection are answered while others wait.
+const maxInARow = 16
+
+// serve speaks with the client until the connection ends or rests. The poller calls it
+// when there is something to read.
 func (c *conn) serve() {
-	if c.trusted && !c.takeProxyHeader() || !c.awaitFirst() {
-		c.front.forget(c)
-		return
+	if !c.met {
+		if c.trusted && !c.takeProxyHeader() || !c.awaitFirst() {
+			c.front.forget(c)
+			return
+		}
+		c.met = true
 	}
 	c.converse()
 }
 
-// converse answers requests until the connection ends, or goes on without this goroutine.
+// converse answers requests until the connection ends or rests, or somebody else goes on
+// with it.
 func (c *conn) converse() {
 	var head http1.Head
-	for c.readHead(&head) {
-		h := c.open(&head)
-		keep, detached := true, false
-		if h.Target == "*" {
-			_ = h.Respond(http.StatusNoContent, nil, nil) // it can't fail: nothing was staged
-			keep = h.finish()
-		} else {
-			keep, detached = c.exchange(h, c.front.opts.Handler)
-		}
-		if detached {
+	for answered := 1; ; answered++ {
+		come, rests := c.readHead(&head)
+		if rests {
 			return
 		}
-		if !keep {
+		if !come {
 			break
 		}
-		c.enter(phaseIdle)
+		if h := c.open(&head); !c.goOn(h) {
+			return
+		}
+		if answered == maxInARow {
+			c.sock.block()
+		}
 	}
 	c.front.forget(c)
+}
+
+// goOn runs an exchange as far as it gets. It reports whether the connection is at the next
+// request; otherwise it isn't the caller's any more.
+func (c *conn) goOn(h *h1) bool {
+	if h.Target == "*" && h.status == 0 {
+		_ = h.Respond(http.StatusNoContent, nil, nil) // it can't fail: nothing was staged
+	} else if !c.front.run(&h.Exchange) {
+		return false
+	}
+	keep := h.finish()
+	if h.Target != "*" {
+		c.front.logAccess(&h.Exchange, h.began)
+	}
+	if keep {
+		c.enter(phaseIdle)
+	} else {
+		c.front.forget(c)
+	}
+	return keep
+}
+
+// complete goes on with an exchange that was resumed.
+func (h *h1) complete(w *worker) {
+	h.c.sock.worker.Store(w)
+	if h.c.goOn(h) {
+		h.c.converse()
+	}
 }
 
 // awaitFirst waits for the first bytes and hands the connection over to HTTP/2 if they
@@ -62,48 +96,56 @@ func (c *conn) awaitFirst() bool {
 	}
 }
 
-// readHead waits for the head of a request and parses it. When it returns false, the
-// connection has had its last word.
-func (c *conn) readHead(head *http1.Head) bool {
+// readHead waits for the head of a request and parses it; until its first byte comes the
+// connection rests, and is no longer the caller's. Where none has come the connection has
+// had its last word.
+func (c *conn) readHead(head *http1.Head) (come, rests bool) {
 	lim := c.front.limits.head
-	from, blank := 0, false
+	from := 0
 	for {
 		data := c.buffered()
 		switch {
 		case len(data) == 0:
-		case data[0] == '\r' && !blank && len(data) == 1:
-		case data[0] == '\r' && !blank && data[1] == '\n':
+		case data[0] == '\r' && !c.blank && len(data) == 1:
+		case data[0] == '\r' && !c.blank && data[1] == '\n':
 			// Old clients send an empty line behind a body.
 			c.consume(2)
-			blank = true
+			c.blank = true
 			continue
 		default:
 			next, done, bad := http1.Scan(data, from, lim)
 			if bad != nil {
 				c.refuse(bad)
-				return false
+				return false, false
 			}
 			if done {
 				if bad := head.Parse(data[:next], lim); bad != nil {
 					c.refuse(bad)
-					return false
+					return false, false
 				}
-				return true
+				c.blank = false
+				return true, false
 			}
 			from = next
 		}
 		if len(data) > 0 && phase(c.phase.Load()&phaseMask) != phaseHead {
 			if c.enter(phaseHead) {
-				return false
+				return false, false
 			}
 		}
 		if len(data) > 0 && len(c.in.b) == cap(c.in.b) {
 			if !c.front.growHead(c) {
 				c.refuse(&http1.Error{Status: http.StatusServiceUnavailable, Reason: "too many large heads are on their way"})
-				return false
+				return false, false
 			}
 		}
-		if err := c.fill(); err != nil {
+		var err error
+		if len(data) > 0 {
+			err = c.fill()
+		} else if rests, err = c.fillOrRest(); rests {
+			return false, true
+		}
+		if err != nil {
 			switch {
 			case !c.isExpired() || c.evicted.Load():
 			case len(data) > 0:
@@ -111,7 +153,7 @@ func (c *conn) readHead(head *http1.Head) bool {
 			default:
 				c.linger()
 			}
-			return false
+			return false, false
 		}
 	}
 }
@@ -150,32 +192,4 @@ func (c *conn) open(head *http1.Head) *h1 {
 	c.consume(head.Size)
 	c.front.settleHead(c)
 	return h
-}
-
-// exchange has the handler answer one request. It reports whether the connection goes
-// on, and whether it does so without this goroutine.
-func (c *conn) exchange(h *h1, handler Handler) (keep, detached bool) {
-	holder := h.holder.Load()
-	c.front.handle(&h.Exchange, handler)
-	if h.holder.Load() != holder {
-		return false, true
-	}
-	keep = h.finish()
-	c.front.logAccess(&h.Exchange, h.began)
-	return keep, false
-}
-
-// detach has another goroutine go on with the connection.
-func (h *h1) detach(handler Handler) {
-	h.holder.Add(1)
-	go func() {
-		switch keep, detached := h.c.exchange(h, handler); {
-		case detached:
-		case keep:
-			h.c.enter(phaseIdle)
-			h.c.converse()
-		default:
-			h.c.front.forget(h.c)
-		}
-	}()
 }

@@ -149,7 +149,7 @@ func (b *h1Body) end() bool {
 	b.closed.Store(true)
 	if !b.mu.TryLock() {
 		b.h.c.slowBody.Store(true) // the deadline is meant
-		_ = b.h.c.nc.SetReadDeadline(longAgo)
+		b.h.c.sock.interruptRead()
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()

@@ -30,7 +30,7 @@ func newH1(c *conn, head *http1.Head) *h1 {
 	h.Body = &h.body
 	host := head.Host
 	if len(host) == 0 {
-		host = []byte(c.nc.LocalAddr().String()) // HTTP/1.0 knows no hosts
+		host = []byte(c.sock.localAddr()) // HTTP/1.0 knows no hosts
 	}
 	if c.trusted {
 		var said claims

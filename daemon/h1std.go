@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/nano-runtime/nano/daemon/http1"
 	"golang.org/x/sys/unix"
@@ -234,11 +233,11 @@ func (c *conn) sendFileLocked(file *os.File, n int64) (sent int64, err error) {
 		return 0, err
 	}
 	var failed error
-	push := func(out uintptr) (done bool) {
+	push := func(out int) (done bool) {
 		err := source.Control(func(in uintptr) {
 			for sent < n {
 				k, err := retry(func() (int, error) {
-					return unix.Sendfile(int(out), int(in), nil, int(min(n-sent, 1<<20)))
+					return unix.Sendfile(out, int(in), nil, int(min(n-sent, 1<<20)))
 				})
 				if errors.Is(err, unix.EAGAIN) {
 					c.waitWrite.Store(true)
@@ -258,7 +257,7 @@ func (c *conn) sendFileLocked(file *os.File, n int64) (sent int64, err error) {
 		}
 		return done
 	}
-	if err := c.raw.Write(push); err != nil {
+	if err := c.sock.write(push); err != nil {
 		failed = err
 	}
 	if failed != nil {
@@ -277,10 +276,11 @@ func (w *h1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c := w.h.c
 	w.hijacked = true
 	c.enter(phaseOther)
-	if err := c.nc.SetDeadline(time.Time{}); err != nil {
+	nc, err := c.sock.give()
+	if err != nil {
 		return nil, nil, err
 	}
-	taken := &prefixed{Conn: c.nc, rest: append([]byte(nil), c.buffered()...), closed: make(chan struct{})}
+	taken := &prefixed{Conn: nc, rest: append([]byte(nil), c.buffered()...), closed: make(chan struct{})}
 	if n := len(taken.rest); n > 0 {
 		c.consume(n)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/daemon/http1"
+	"golang.org/x/sys/unix"
 )
 
 // framing is how a response's body is told from what follows it.
@@ -29,9 +30,8 @@ type h1 struct {
 	minor int
 
 	began  time.Time
-	holder atomic.Int32 // counts the goroutines that had the exchange: the last one has it
-	close  atomic.Bool  // the connection ends with this exchange
-	expect atomic.Bool  // the client waits for a 100, which was not sent
+	close  atomic.Bool // the connection ends with this exchange
+	expect atomic.Bool // the client waits for a 100, which was not sent
 
 	mu    sync.Mutex // guards what is below; it is held while something is sent
 	frame framing
@@ -194,6 +194,26 @@ func (h *h1) flushLocked() error {
 
 func (h *h1) abort() { h.close.Store(true) }
 
+func (h *h1) suspend() bool {
+	w := h.c.sock.worker.Swap(nil)
+	if h.Exchange.suspend() {
+		return true
+	}
+	h.c.sock.worker.Store(w)
+	return false
+}
+
+func (h *h1) resume() { h.c.sock.poller.submit(h.c.sock.share, h) }
+
+func (h *h1) onGone(f func()) {
+	h.c.goneMu.Lock()
+	defer h.c.goneMu.Unlock()
+	h.c.onGone = f
+	if h.c.gone {
+		go f()
+	}
+}
+
 func (h *h1) context() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -212,6 +232,7 @@ func (h *h1) finish() bool {
 	if h.lent != nil {
 		if h.givenTo != nil {
 			// The front end still knows it, so that a drain waits for it.
+			h.c.sock.block()
 			<-h.givenTo.closed
 			return false
 		}
@@ -227,6 +248,7 @@ func (h *h1) finish() bool {
 	if h.cancel != nil {
 		h.cancel()
 	}
+	h.c.settle()
 	switch {
 	case h.over || err != nil:
 		h.c.breakOff(h.frame == framedClose)
@@ -263,7 +285,7 @@ func (h *h1) endResponse() error {
 // breakOff ends a connection in the middle of a response. Where the end of the
 // connection is the end of the body, only a reset tells that it isn't whole.
 func (c *conn) breakOff(reset bool) {
-	if tcp, ok := c.nc.(interface{ SetLinger(sec int) error }); ok && reset {
-		_ = tcp.SetLinger(0)
+	if reset {
+		_ = unix.SetsockoptLinger(c.sock.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 }

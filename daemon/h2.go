@@ -111,8 +111,13 @@ func (s *http2Server) remove(nc *h2conn) {
 // serveHTTP2 speaks HTTP/2 until the connection ends.
 func (c *conn) serveHTTP2() {
 	h2 := c.front.h2
+	given, err := c.sock.give()
+	if err != nil {
+		c.front.opts.Log.Error("cannot serve a connection", "error", err)
+		return
+	}
 	nc := &h2conn{origin: origin{c.peer, c.secure}, prefixed: prefixed{
-		Conn:   c.nc,
+		Conn:   given,
 		rest:   append([]byte(nil), c.buffered()...),
 		closed: make(chan struct{}),
 	}}
@@ -232,7 +237,7 @@ func (f *Front) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := newH2(f, w, r)
-	f.handle(&h.Exchange, f.opts.Handler)
+	f.run(&h.Exchange)
 	defer f.logAccess(&h.Exchange, start) // finish may panic, to reset the stream
 	h.finish()
 }

@@ -22,10 +22,13 @@ type h2 struct {
 	ours  bool   // the response was staged or started, not written by who it is lent to
 	begun bool   // the head has left
 	lent  bool
+	// resumed has one signal for each time that the exchange was let go.
+	resumed chan struct{}
+	gone    func()
 }
 
 func newH2(f *Front, w http.ResponseWriter, r *http.Request) *h2 {
-	h := &h2{w: w, r: r}
+	h := &h2{w: w, r: r, resumed: make(chan struct{}, 1)}
 	h.wire = h
 	from, _ := r.Context().Value(originKey{}).(origin)
 	h.Client = from.peer
@@ -141,6 +144,29 @@ func (h *h2) flush() error {
 }
 
 func (h *h2) abort() {}
+
+// suspend waits: the goroutine is the stream's own.
+func (h *h2) suspend() bool {
+	if !h.Exchange.suspend() {
+		return false
+	}
+	gone := h.r.Context().Done()
+	for {
+		select {
+		case <-h.resumed:
+			return false
+		case <-gone:
+			gone = nil
+			if h.gone != nil {
+				go h.gone()
+			}
+		}
+	}
+}
+
+func (h *h2) resume() { h.resumed <- struct{}{} }
+
+func (h *h2) onGone(f func()) { h.gone = f }
 
 // finish ends the exchange after the handler has returned.
 func (h *h2) finish() {

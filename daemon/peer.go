@@ -37,6 +37,7 @@ func lend(h http.Handler) Handler {
 			_ = x.Respond(http.StatusHTTPVersionNotSupported, nil, []byte("speak HTTP/1.1\n"))
 			return
 		}
+		x.Block()
 		w, r := x.HTTP()
 		if p, ok := wire.c.cred(); ok {
 			r = r.WithContext(WithPeer(r.Context(), p))
@@ -47,9 +48,8 @@ func lend(h http.Handler) Handler {
 
 // cred asks the kernel who is at the other end; only of a unix socket it knows.
 func (c *conn) cred() (Peer, bool) {
-	var cred *unix.Ucred
-	var err error
-	if c.raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }) != nil || err != nil {
+	cred, err := unix.GetsockoptUcred(c.sock.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
 		return Peer{}, false
 	}
 	return Peer{PID: cred.Pid, UID: cred.Uid, GID: cred.Gid}, cred.Pid > 0

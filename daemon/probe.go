@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -18,11 +19,14 @@ const question = "OPTIONS * HTTP/1.1\r\nHost: watchdog\r\nConnection: close\r\n\
 // Probe has a request served on a connection of its own, which takes the way of any
 // other but for the listener: with that, a full house would look like a standstill.
 func (f *Front) Probe(ctx context.Context) error {
+	if err := f.start(); err != nil {
+		return err
+	}
 	near, far, err := socketPair()
 	if err != nil {
 		return fmt.Errorf("cannot make a pair of sockets: %w", err)
 	}
-	f.accept(far)
+	f.accept(far, netip.Addr{})
 	return ask(ctx, near)
 }
 
@@ -50,20 +54,17 @@ func ask(ctx context.Context, nc net.Conn) error {
 	return res.Body.Close()
 }
 
-func socketPair() (near, far net.Conn, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// socketPair makes two sockets that are connected; far is one for accept.
+func socketPair() (near net.Conn, far int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
-	a, b := os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far")
-	defer a.Close()
-	defer b.Close()
-	if near, err = net.FileConn(a); err != nil {
-		return nil, nil, err
+	file := os.NewFile(uintptr(fds[0]), "near")
+	defer file.Close()
+	if near, err = net.FileConn(file); err != nil {
+		_ = unix.Close(fds[1])
+		return nil, 0, err
 	}
-	if far, err = net.FileConn(b); err != nil {
-		_ = near.Close()
-		return nil, nil, err
-	}
-	return near, far, nil
+	return near, fds[1], nil
 }

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -276,12 +275,4 @@ func cutValue(s string) (value, rest string, ok bool) {
 		b.WriteByte(s[i])
 	}
 	return "", "", false
-}
-
-// addrOf is the address of a connection's other end; invalid for a unix socket.
-func addrOf(addr net.Addr) netip.Addr {
-	if a, ok := addr.(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
 }

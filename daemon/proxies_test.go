@@ -92,9 +92,8 @@ func FuzzResolve(f *testing.F) {
 			t.Errorf("client %v", x.Client)
 		}
 		stranger := &Exchange{Scheme: "http", Host: "a", Client: netip.MustParseAddr("1.1.1.1")}
-		want := *stranger
 		believed.resolve(stranger, &claims{forwardedFor: forwardedFor, forwarded: forwarded, forwardedProto: proto, forwardedHost: host})
-		if *stranger != want {
+		if stranger.Scheme != "http" || stranger.Host != "a" || stranger.Client != netip.MustParseAddr("1.1.1.1") || stranger.ID != "" {
 			t.Errorf("a stranger was believed: %+v", stranger)
 		}
 	})

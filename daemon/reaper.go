@@ -109,12 +109,12 @@ func (f *Front) inspect(c *conn) {
 	case phaseBusy:
 		if w.body.tooSlow(c.waitBody.Load(), c.received.Load(), f.times) {
 			c.slowBody.Store(true)
-			_ = c.nc.SetReadDeadline(longAgo)
+			c.sock.interruptRead()
 		}
 		if w.write.tooSlow(c.waitWrite.Load(), c.sent.Load(), f.times) {
-			_ = c.nc.SetWriteDeadline(longAgo)
+			c.sock.interruptWrite()
 		}
-		if w.ticks.Load() > 0 && c.hungUp() {
+		if w.ticks.Load() > 0 && c.sock.isHungUp() {
 			c.leave()
 		}
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	// Handle takes what JavaScript posts, on the loop's goroutine: it must not block,
 	// and the message is only valid until it returns.
 	Handle func(*Message)
+	// Handed is called when Handle has had all that a tick has posted; nil for nobody.
+	Handed func()
 	// Lost is called once, on a goroutine of its own, when the guard has taken the
 	// isolate away. It is not called for Close.
 	Lost func(Loss)
@@ -75,7 +77,8 @@ type Isolate struct {
 	memory atomic.Pointer[Memory]
 	// busy is the time that JavaScript ran, in ns of wall clock.
 	busy     atomic.Int64
-	measured int64 // busy when the memory was last measured; the loop's own
+	usual    atomic.Int64 // how long JavaScript takes for a message, on average, in ns of wall clock
+	measured int64        // busy when the memory was last measured; the loop's own
 
 	// mu guards the fields below. It is never held while JavaScript runs.
 	mu      sync.Mutex
@@ -84,7 +87,9 @@ type Isolate struct {
 	room    []byte // batch's memory
 	ticking bool   // the batch is being delivered
 	ticks   uint32 // how many there were; the loop's own, but for its end
-	running bool   // a goroutine is in run, or will be
+	running bool   // a goroutine runs the loop, or will
+	queued  int    // messages in inbox
+	taken   int    // messages in batch, or more
 	closed  bool   // no message is taken any more
 	lost    bool   // by the guard: nothing enters V8 again but dispose
 	gone    bool   // disposed of
@@ -99,6 +104,7 @@ func New(opts Options) (*Isolate, error) {
 	if err := opts.Scheduler.admit(i); err != nil {
 		return nil, err
 	}
+	i.usual.Store(int64(newTick))
 	i.timers.init(i.expire)
 	i.handle = cgo.NewHandle(i)
 	opts.Scheduler.do(i, func() time.Duration {
@@ -206,43 +212,50 @@ func (i *Isolate) endedError() error {
 // Send queues a message for JavaScript and sees to it that the loop runs. It reports
 // false, and drops the message, where the isolate is closed or lost.
 func (i *Isolate) Send(op Op, id uint32, args ...Arg) bool {
-	sent, start := i.queue(op, id, args)
-	if start {
+	sent, idle := i.Queue(op, id, args...)
+	if idle {
 		go i.run()
 	}
 	return sent
 }
 
-// Run is Send that finds out by itself what JavaScript does with the message, where the
-// isolate is idle: that spares two changes of goroutines. It may take as long as
-// JavaScript does, and where that runs away Run never returns. Lost and Handle are
-// called meanwhile.
-func (i *Isolate) Run(op Op, id uint32, args ...Arg) bool {
-	sent, start := i.queue(op, id, args)
-	if start && i.take() && i.tick() && i.more() {
-		go i.run()
-	}
-	return sent
-}
-
-func (i *Isolate) queue(op Op, id uint32, args []Arg) (sent, start bool) {
+// Queue is Send for those who run the loop themselves: where it was idle, the caller sees
+// to it that Run is called until that reports that there is no more.
+func (i *Isolate) Queue(op Op, id uint32, args ...Arg) (sent, idle bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.closed {
 		return false, false
 	}
 	i.inbox = appendMessage(i.inbox, op, id, args)
-	start = !i.running
+	i.queued++
+	idle = !i.running
 	i.running = true
-	return true, start
+	return true, idle
 }
+
+// Run is one tick of the loop, which must not run already. It reports whether another is to
+// follow. It may take as long as JavaScript does, and where that runs away it never
+// returns; before it waits for a turn it calls block. Lost and Handle are called meanwhile.
+func (i *Isolate) Run(block func()) (again bool) {
+	return i.take() && i.tick(block) && i.more()
+}
+
+// promptTick is how long a message of a prompt isolate takes at the most.
+const promptTick = 200 * time.Microsecond
+
+// Prompt reports whether JavaScript deals with a message in no time, on average.
+func (i *Isolate) Prompt() bool { return i.usual.Load() < int64(promptTick) }
 
 // more reports whether the loop has more to do; otherwise it doesn't run any more.
 func (i *Isolate) more() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.running = i.closed || len(i.batch) > 0 || len(i.inbox) > 0
-	return i.running
+	if i.closed || len(i.batch)+len(i.inbox) > 0 {
+		return true
+	}
+	i.running = false
+	return false
 }
 
 // CodeCache is what V8 compiled so far, for Load of the same code elsewhere; nil where

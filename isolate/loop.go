@@ -6,9 +6,11 @@ import (
 )
 
 const (
-	// batchBudget is for how long one tick goes on taking messages: then other
-	// isolates have their turn. It doesn't bound a message; CPU does.
-	batchBudget = int64(4 * time.Millisecond)
+	// batchBudget is for how long one tick goes on taking messages: then other isolates have
+	// their turn, and who runs the loop of a prompt one other things to do. It doesn't bound
+	// a message; CPU does.
+	batchBudget  = int64(4 * time.Millisecond)
+	promptBudget = int64(time.Millisecond)
 	// measureEvery is how much running goes between two looks at an isolate's memory.
 	measureEvery = int64(100 * time.Millisecond)
 	// measureLong is from which length on a tick is followed by such a look at once.
@@ -33,7 +35,7 @@ const (
 //
 // What a tick had no time for is the next one's.
 func (i *Isolate) run() {
-	for i.take() && i.tick() {
+	for i.Run(func() {}) {
 	}
 }
 
@@ -54,21 +56,27 @@ func (i *Isolate) take() bool {
 	}
 	i.inbox, i.batch = i.batch, i.inbox
 	i.room = i.batch[:0]
+	i.taken, i.queued = i.queued, 0
 	return true
 }
 
 // tick delivers what it can of the batch. It reports false where the isolate is lost.
-func (i *Isolate) tick() bool {
+func (i *Isolate) tick(block func()) bool {
 	i.mu.Lock()
-	batch, loading := i.batch, i.loading != nil
+	batch, taken, loading := i.batch, i.taken, i.loading != nil
 	i.ticking = true
 	i.ticks++
 	i.mu.Unlock()
-	i.opts.Scheduler.acquire(i)
+	budget := batchBudget
+	if i.Prompt() {
+		budget = promptBudget
+	}
+	i.opts.Scheduler.acquire(i, block)
 	started := time.Now()
-	st, begun := i.cell.tick(batch, i.ticks, batchBudget)
+	st, begun := i.cell.tick(batch, i.ticks, budget)
 	took := int64(time.Since(started))
 	busy := i.busy.Add(took)
+	i.usual.Store(i.usual.Load() + (took/int64(max(taken, 1))-i.usual.Load())/4)
 	if st == ok && (took > measureLong || busy-i.measured > measureEvery) {
 		i.measured = busy
 		if i.measure().Total() > i.opts.Memory+i.opts.Memory/8 {
@@ -146,6 +154,9 @@ func (i *Isolate) handOut() {
 			i.opts.Handle(&m)
 		}
 	}
+	if i.opts.Handed != nil {
+		i.opts.Handed()
+	}
 }
 
 func (i *Isolate) setTimer(id uint32, ms float64) {
@@ -169,6 +180,7 @@ func (i *Isolate) expire() {
 	due := false
 	i.timers.expired(time.Now(), func(id uint32) {
 		i.inbox = appendMessage(i.inbox, InTimer, id, nil)
+		i.queued++
 		due = true
 	})
 	start := due && !i.running

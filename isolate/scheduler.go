@@ -111,7 +111,7 @@ func (s *Scheduler) Isolates() int {
 // do has f run in a turn that is no tick: it makes, loads or ends i. f says how much
 // processor time it took.
 func (s *Scheduler) do(i *Isolate, f func() time.Duration) {
-	s.acquire(i)
+	s.acquire(i, func() {})
 	took := f()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +127,8 @@ func onThread(f func()) time.Duration {
 	return threadCPU(unix.Gettid()) - began
 }
 
-// acquire waits for a turn.
-func (s *Scheduler) acquire(i *Isolate) {
+// acquire waits for a turn; where it has to, it calls block before.
+func (s *Scheduler) acquire(i *Isolate, block func()) {
 	s.mu.Lock()
 	if len(s.order) == 0 && s.begin(i) {
 		s.mu.Unlock()
@@ -142,6 +142,7 @@ func (s *Scheduler) acquire(i *Isolate) {
 	s.waiting[app] = append(s.waiting[app], w)
 	s.grant()
 	s.mu.Unlock()
+	block()
 	<-w.ready
 }
 
@@ -285,7 +286,7 @@ func (s *Scheduler) yield(i *Isolate, took time.Duration) bool {
 	}
 	s.end(i, took, true)
 	s.mu.Unlock()
-	s.acquire(i)
+	s.acquire(i, func() {})
 	return true
 }
 

@@ -19,12 +19,12 @@ func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestScheduler()
 		holder := &Isolate{opts: Options{App: "holder"}}
-		s.acquire(holder)
+		s.acquire(holder, func() {})
 		var order []string
 		for _, app := range []string{"busy", "busy", "busy", "quiet", "other"} {
 			i := &Isolate{opts: Options{App: app}}
 			go func() {
-				s.acquire(i)
+				s.acquire(i, func() {})
 				order = append(order, app) // one at a time: there is one turn
 				time.Sleep(time.Millisecond)
 				s.release(i, time.Millisecond)
@@ -54,7 +54,7 @@ func TestShares(t *testing.T) {
 		use := func(app string, took, pause time.Duration) {
 			i := &Isolate{opts: Options{App: app}}
 			for !stop.Load() {
-				s.acquire(i)
+				s.acquire(i, func() {})
 				time.Sleep(took)
 				mu.Lock()
 				ran[app] += took
@@ -74,7 +74,7 @@ func TestShares(t *testing.T) {
 		for range 100 {
 			i := &Isolate{opts: Options{App: "short"}}
 			asked := time.Now()
-			s.acquire(i)
+			s.acquire(i, func() {})
 			longest = max(longest, time.Since(asked))
 			time.Sleep(time.Millisecond)
 			s.release(i, time.Millisecond)
@@ -104,7 +104,7 @@ func TestBeside(t *testing.T) {
 		long, short := &Isolate{opts: Options{App: "long"}}, &Isolate{opts: Options{App: "short"}}
 		run := func(i *Isolate, took time.Duration) (waited time.Duration) {
 			asked := time.Now()
-			s.acquire(i)
+			s.acquire(i, func() {})
 			waited = time.Since(asked)
 			time.Sleep(took)
 			s.release(i, took)
@@ -138,13 +138,13 @@ func TestLend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestScheduler()
 		long, short := &Isolate{opts: Options{App: "long"}}, &Isolate{opts: Options{App: "short"}}
-		s.acquire(long)
+		s.acquire(long, func() {})
 		s.lend(long) // nobody waits
 		if s.free != 0 {
 			t.Fatal("a turn was lent to nobody")
 		}
 		ran := make(chan struct{})
-		go func() { s.acquire(short); close(ran) }()
+		go func() { s.acquire(short, func() {}); close(ran) }()
 		synctest.Wait()
 		s.lend(long)
 		s.lend(long)

@@ -68,7 +68,7 @@ func runOne(ctx context.Context, path, listen string) error {
 	}
 	return d.Run(ctx, daemon.Service{
 		Listen: []string{listen},
-		Front:  daemon.FrontOptions{Handler: set.Serve, Access: j.Access(), Log: log},
+		Front:  daemon.FrontOptions{Handler: set.Serve, Workers: cores, Access: j.Access(), Log: log},
 		Warm: func(ctx context.Context) (string, error) {
 			return "", c.Start(ctx, set)
 		},

@@ -86,7 +86,7 @@ func serve(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &server{daemon: d, log: log}
+	s := &server{daemon: d, log: log, cores: cores}
 	d.Step("reading the configuration")
 	s.control, err = control.Open(ctx, control.Options{
 		Config: configOptions(path), Log: log, Successor: d.Successor(), Later: true, Changed: s.showStatus,
@@ -129,12 +129,13 @@ type server struct {
 	journal *journal.Journal
 	control *control.Controller
 	set     *app.Set
+	cores   int
 	serving atomic.Bool
 }
 
 func (s *server) service(o config.Server) daemon.Service {
 	front := daemon.FrontOptions{
-		Handler: s.set.Serve, TrustedProxies: o.TrustedProxies, TrustUnix: slices.Contains(o.TrustedProxies, netip.Prefix{}), Log: s.log,
+		Handler: s.set.Serve, Workers: s.cores, TrustedProxies: o.TrustedProxies, TrustUnix: slices.Contains(o.TrustedProxies, netip.Prefix{}), Log: s.log,
 	}
 	if o.AccessLog > 0 {
 		front.Access, front.AccessEvery = s.journal.Access(), int(math.Round(1/o.AccessLog))
