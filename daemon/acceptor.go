@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +17,7 @@ type acceptor struct {
 	ln   net.Listener
 	file *os.File // a copy of the listener's socket
 	raw  syscall.RawConn
+	tcp  bool
 }
 
 // newAcceptor makes one for a listener of package net, TCP or unix, and closes it in the
@@ -36,33 +36,7 @@ func newAcceptor(ln net.Listener) (*acceptor, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	a := &acceptor{ln, file, raw}
-	if ln.Addr().Network() == "tcp" {
-		err = a.setOptions()
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("cannot set the options of a listener: %w", err)
-	}
-	return a, nil
-}
-
-// setOptions sets what connections inherit from the socket that they come by: those that
-// package net gives them.
-func (a *acceptor) setOptions() error {
-	var failed error
-	err := a.raw.Control(func(fd uintptr) {
-		for _, o := range []struct{ level, name, value int }{
-			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-		} {
-			failed = errors.Join(failed, unix.SetsockoptInt(int(fd), o.level, o.name, o.value))
-		}
-	})
-	return errors.Join(err, failed)
+	return &acceptor{ln: ln, file: file, raw: raw, tcp: ln.Addr().Network() == "tcp"}, nil
 }
 
 // accept waits for a connection. remote is invalid for one of a unix socket.
@@ -80,7 +54,22 @@ func (a *acceptor) accept() (fd int, remote netip.Addr, err error) {
 	if err == nil {
 		err = failed
 	}
+	if err == nil && a.tcp {
+		setOptions(fd)
+	}
 	return fd, addrOf(peer), err
+}
+
+// setOptions gives a connection the options that package net does. It can't have them from
+// the listener: one that waited before there was a process to set them there has none, nor
+// has a client of TCP whose listener speaks Multipath TCP too. Like package net, it ignores
+// that the system doesn't know one.
+func setOptions(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9)
 }
 
 // addrOf is the address of a connection's other end; invalid for a unix socket.

@@ -175,8 +175,7 @@ func (c *conn) read(p []byte) (int, error) {
 			}
 			return 0, err
 		}
-		// It was given up when it had just moved on: the interruption is stale.
-		c.sock.resumeRead()
+		c.resume()
 	}
 }
 
@@ -196,10 +195,19 @@ func (c *conn) fillOrRest() (rests bool, err error) {
 			}
 			return false, os.ErrDeadlineExceeded
 		} else {
-			c.sock.resumeRead()
+			c.resume()
 		}
 	}
 	return true, nil
+}
+
+// resume lets a connection read on that was given up when it had just moved on: the
+// interruption is stale.
+func (c *conn) resume() {
+	c.sock.resumeRead()
+	if c.isExpired() { // and then once more
+		c.sock.interruptRead()
+	}
 }
 
 // revive takes back that the connection was given up for having no request, where one

@@ -185,10 +185,14 @@ func (f *Front) giveUpLocked(client netip.Addr) bool {
 			best, bestWord = c, word
 		}
 	}
-	if best == nil || !best.expire(bestWord) {
+	if best == nil {
 		return false
 	}
-	best.evicted.Store(true)
+	best.evicted.Store(true) // before it is served for that
+	if !best.expire(bestWord) {
+		best.evicted.Store(false)
+		return false
+	}
 	return true
 }
 

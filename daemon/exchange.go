@@ -22,7 +22,8 @@ type Handler func(x *Exchange)
 //
 // The methods may be called from any goroutine, but one at a time, and the handler
 // must not return before the last call has. Body is apart: it may be read while a
-// response is written.
+// response is written. To close it has reads fail, also the one under way, and may be done
+// at any time before the exchange is over.
 type Exchange struct {
 	ID     string     // request id, from a trusted proxy or made here
 	Client netip.Addr // who asked, as far as trusted proxies can tell; invalid on a unix socket
@@ -32,7 +33,7 @@ type Exchange struct {
 	Host   string // with the port, as the client wrote it; checked for its characters only
 	Target string // path and query; begins with a slash
 	Header Fields // without what proxies add, and with what is known instead
-	Body   io.Reader
+	Body   io.ReadCloser
 	// ContentLength is the length of the body in bytes, 0 for none and -1 for a
 	// chunked one.
 	ContentLength int64

@@ -75,6 +75,20 @@ func (b *h1Body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close has reads fail from now on, the one under way too. What is left of the body is
+// the front end's business.
+func (b *h1Body) Close() error {
+	b.closed.Store(true)
+	if b.mu.TryLock() {
+		b.mu.Unlock()
+		return nil
+	}
+	b.h.close.Store(true)
+	b.h.c.slowBody.Store(true) // the deadline is meant
+	b.h.c.sock.interruptRead()
+	return nil
+}
+
 // readLocked reads something, or fails. It returns io.EOF as soon as it is known.
 func (b *h1Body) readLocked(p []byte) (int, error) {
 	if len(b.h.c.buffered()) == 0 {
@@ -176,9 +190,12 @@ func (h *h1) invite() error {
 		return nil
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.begun || !h.expect.Swap(false) {
+		h.mu.Unlock()
 		return nil
 	}
-	return h.sendLocked([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil, nil)
+	h.c.wmu.Lock() // what is responded from now on comes after it; and staging that waits for no client
+	defer h.c.wmu.Unlock()
+	h.mu.Unlock()
+	return h.c.writeLocked([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil, nil)
 }

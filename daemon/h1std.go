@@ -36,7 +36,7 @@ func (h *h1) http() (http.ResponseWriter, *http.Request) {
 		ProtoMajor:    1,
 		ProtoMinor:    h.minor,
 		Header:        h.Header.header(),
-		Body:          io.NopCloser(h.Body),
+		Body:          h.Body,
 		ContentLength: h.ContentLength,
 		Host:          h.Host,
 		RemoteAddr:    remoteAddr(h.Client),
@@ -278,6 +278,7 @@ func (w *h1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c.enter(phaseOther)
 	nc, err := c.sock.give()
 	if err != nil {
+		w.h.Abort() // the socket is gone
 		return nil, nil, err
 	}
 	taken := &prefixed{Conn: nc, rest: append([]byte(nil), c.buffered()...), closed: make(chan struct{})}

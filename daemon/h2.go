@@ -237,6 +237,7 @@ func (f *Front) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := newH2(f, w, r)
+	defer h.upload.end()
 	f.run(&h.Exchange)
 	defer f.logAccess(&h.Exchange, start) // finish may panic, to reset the stream
 	h.finish()

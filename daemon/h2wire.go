@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nano-runtime/nano/daemon/http1"
@@ -25,6 +26,7 @@ type h2 struct {
 	// resumed has one signal for each time that the exchange was let go.
 	resumed chan struct{}
 	gone    func()
+	upload  *h2Body
 }
 
 func newH2(f *Front, w http.ResponseWriter, r *http.Request) *h2 {
@@ -38,7 +40,8 @@ func newH2(f *Front, w http.ResponseWriter, r *http.Request) *h2 {
 	h.Host = r.Host
 	h.Target = string(appendTarget(nil, []byte(r.RequestURI)))
 	h.ContentLength = r.ContentLength
-	h.Body = &h2Body{rc: http.NewResponseController(w), body: r.Body, times: f.times}
+	h.upload = &h2Body{rc: http.NewResponseController(w), body: r.Body, times: f.times}
+	h.Body = h.upload
 	if f.trust.believes(h.Client) {
 		var said claims
 		for name, values := range r.Header {
@@ -189,7 +192,7 @@ func (h *h2) context() context.Context { return h.r.Context() }
 func (h *h2) http() (http.ResponseWriter, *http.Request) {
 	h.lent = true
 	r := h.r.Clone(h.r.Context())
-	r.Host, r.RemoteAddr, r.Header, r.Body = h.Host, remoteAddr(h.Client), h.Header.header(), io.NopCloser(h.Body)
+	r.Host, r.RemoteAddr, r.Header, r.Body = h.Host, remoteAddr(h.Client), h.Header.header(), h.Body
 	return &recorder{ResponseWriter: h.w, x: &h.Exchange}, r
 }
 
@@ -223,16 +226,42 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // h2Body reads the body of a stream and gives up a client that is too slow.
 type h2Body struct {
-	rc     *http.ResponseController
 	body   io.Reader
 	times  times
 	waited time.Duration // in this window
 	got    int64         // bytes in it
+
+	mu   sync.Mutex // guards what is below
+	rc   *http.ResponseController
+	over bool // the handler has returned: net/http panics if rc is used
+}
+
+// end is called before the handler returns; somebody else may still read.
+func (b *h2Body) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// Close has reads fail from now on, the one under way too.
+func (b *h2Body) Close() error {
+	err := b.setDeadline(time.Now())
+	b.end()
+	return err
+}
+
+func (b *h2Body) setDeadline(at time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return errOver
+	}
+	return b.rc.SetReadDeadline(at)
 }
 
 func (b *h2Body) Read(p []byte) (int, error) {
 	start := time.Now()
-	if err := b.rc.SetReadDeadline(start.Add(b.times.window - b.waited)); err != nil {
+	if err := b.setDeadline(start.Add(b.times.window - b.waited)); err != nil {
 		return 0, err
 	}
 	n, err := b.body.Read(p)

@@ -179,25 +179,32 @@ func (p *poller) appoint(w *worker) {
 
 // run has a role again and again, for as long as there is need.
 func (p *poller) run(w *worker) {
-	spare := make(chan *worker, 1)
-	for w != nil {
-		w.work()
+	defer func() {
+		w.leave() // what it served may have ended the goroutine
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		if p.closed {
 			w.ring() // one that has lost the role may still wait for an event of this share
 		}
+		if p.running--; p.running == 0 && p.closed {
+			p.release()
+		}
+	}()
+	spare := make(chan *worker, 1)
+	for {
+		w.work()
+		p.mu.Lock()
 		if p.closed || len(p.spares) == maxSpares {
 			p.mu.Unlock()
-			break
+			return
 		}
 		p.spares = append(p.spares, spare)
 		p.mu.Unlock()
-		w = <-spare
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.running--; p.running == 0 && p.closed {
-		p.release()
+		next := <-spare
+		if next == nil {
+			return
+		}
+		w = next
 	}
 }
 

@@ -62,6 +62,10 @@ func (w *worker) work() {
 	p := w.poller
 	for w.serveEvents() && w.completeDue() {
 		w.mu.Lock()
+		if w.lost {
+			w.mu.Unlock()
+			return
+		}
 		timeout := 0
 		if w.asleep = len(w.due) == 0; w.asleep {
 			timeout = -1
@@ -75,12 +79,12 @@ func (w *worker) work() {
 		w.next, w.count, w.asleep = 0, n, false
 		lost := w.lost
 		w.mu.Unlock()
-		if lost { // somebody thought it stuck when it had just moved on: these are nobody else's
+		if lost { // somebody thought it stuck when it had just moved on: these are nobody else's, and wait for nobody
 			for _, e := range w.events[:n] {
 				if int(e.Fd) == p.bells[w.share] {
 					w.ring() // that was for the one who has the role
 				} else if s := p.find(&e); s != nil {
-					s.happened(e.Events, nil)
+					go s.happened(e.Events, nil)
 				}
 			}
 			return
@@ -174,12 +178,11 @@ func (w *worker) later(c completer) bool {
 	if cap(w.due) > cap(w.room) {
 		w.room = w.due
 	}
-	wakes := w.asleep
-	w.asleep = false
-	w.mu.Unlock()
-	if wakes {
-		w.ring()
+	if w.asleep {
+		w.asleep = false
+		w.ring() // while nobody can retire the worker, and then close the bell
 	}
+	w.mu.Unlock()
 	return true
 }
 
