@@ -116,7 +116,7 @@ func (a *App) carry(c *call) {
 		case retired:
 			next := a.current.Load() // the release was replaced meanwhile
 			if next != nil && next != c.rel {
-				c.rel, c.tries = next, 0
+				c.move(next)
 				continue
 			}
 			c.answer(http.StatusServiceUnavailable, "the app is restarting\n", "1")

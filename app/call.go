@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,7 @@ type call struct {
 	at    *worker // the isolate that has the call
 	tries int     // how many had it
 	limit *time.Timer
+	grace *time.Timer // for what goes on after the response; worker.mu guards it
 
 	touched bool // it has news from this tick; the loop's own
 
@@ -73,6 +75,15 @@ type call struct {
 	left    bool // the client went away
 	gone    bool // the exchange is over: its body can't be read any more
 	got     int64
+	cancel  context.CancelFunc // of what it waits for before an isolate has it
+}
+
+// start begins to watch the time and the client.
+func (c *call) start() {
+	if c.limit == nil {
+		c.limit = time.AfterFunc(c.rel.cfg.Limits.Timeout-time.Since(c.began), c.timeOut)
+		c.x.OnGone(c.leave)
+	}
 }
 
 // enter hands the call to an isolate.
@@ -91,18 +102,25 @@ func (c *call) enter(w *worker) progress {
 	case n != 0:
 		body = isolate.Number(float64(n))
 	}
-	if c.limit == nil {
-		c.limit = time.AfterFunc(c.rel.cfg.Limits.Timeout-time.Since(c.began), c.timeOut)
-		c.x.OnGone(c.leave)
+	if c.isOver() { // it took too long to come
+		return served
 	}
 	c.at = w
 	w.inFlight.Add(1)
 	if !w.begin(c, body) {
+		c.rel.drop(w) // who is to take it out of service may not have come to that yet
 		c.mu.Lock()
 		c.unread = c.phase == waiting
 		c.mu.Unlock()
 	}
 	return waits
+}
+
+// isOver reports whether the call was answered before an isolate had it.
+func (c *call) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.phase != waiting
 }
 
 // leave notes that the client went away.
@@ -113,6 +131,26 @@ func (c *call) leave() {
 	c.x.Resume()
 }
 
+// await waits until r has an isolate, but no longer than the call lasts.
+func (c *call) await(r *release) error {
+	ctx, cancel := context.WithCancel(c.x.Context())
+	defer cancel()
+	c.mu.Lock()
+	c.cancel = cancel
+	if c.phase != waiting {
+		cancel()
+	}
+	c.mu.Unlock()
+	return r.warm(ctx, true)
+}
+
+// move has another release serve the call.
+func (c *call) move(to *release) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rel, c.tries = to, 0
+}
+
 // timeOut answers a call that has no response in time; a timer calls it.
 func (c *call) timeOut() {
 	c.mu.Lock()
@@ -121,10 +159,15 @@ func (c *call) timeOut() {
 		return
 	}
 	c.phase = over
-	w, id, limit := c.worker, c.id, c.rel.cfg.Limits.Timeout
+	w, id, rel := c.worker, c.id, c.rel
+	_ = c.x.Body.Close() // it may be what took so long; nobody needs it any more
 	respond(c.x, http.StatusGatewayTimeout, "the app took too long to answer\n", "")
+	if c.cancel != nil {
+		c.cancel()
+	}
 	c.mu.Unlock()
-	c.rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
+	limit := rel.cfg.Limits.Timeout
+	rel.app.hit(c, limitTimeout, fmt.Sprintf("no response within %s", limit))
 	c.x.Resume()
 	if w != nil {
 		w.abort(id, "the request took longer than "+limit.String())
@@ -142,7 +185,7 @@ func (c *call) advance() progress {
 		w.abort(c.id, "the client went away")
 		c.x.Abort()
 		return served
-	case c.unread:
+	case c.unread && c.phase == waiting:
 		c.unread = false
 		c.mu.Unlock()
 		return astray
@@ -157,7 +200,9 @@ func (c *call) advance() progress {
 		c.started = true
 		if err := c.x.Start(c.status, c.head); err != nil {
 			c.refuse(err)
+			w := c.worker
 			c.mu.Unlock()
+			w.abort(c.id, "the response can't be sent")
 			return served
 		}
 		c.head = nil
@@ -167,17 +212,13 @@ func (c *call) advance() progress {
 		c.chunks = nil
 		w := c.worker
 		c.mu.Unlock()
-		for _, k := range chunks {
+		for n, k := range chunks {
 			if _, err := c.x.Write(k.data); err != nil {
-				c.mu.Lock()
-				c.phase = over
-				c.mu.Unlock()
-				w.abort(c.id, "the client went away")
+				c.breakOff("the client went away")
+				w.acknowledge(chunks[n:])
 				return served
 			}
-			if k.ack != 0 {
-				w.isolate.Send(isolate.InResult, k.ack)
-			}
+			w.acknowledge(chunks[n : n+1])
 		}
 		c.mu.Lock()
 		for _, k := range chunks {
@@ -193,15 +234,26 @@ func (c *call) advance() progress {
 	case broken:
 		_ = c.x.Flush() // what there is goes out, at least the head
 		c.x.Abort()
+		c.breakOff("the response was broken off")
 		return served
 	case ended:
 		return served
 	}
 	// Nothing more to write just now: what there is goes out.
 	if c.x.Flush() != nil {
+		c.breakOff("the client went away")
 		return served
 	}
 	return waits
+}
+
+// breakOff tells JavaScript that nobody takes the rest of the response.
+func (c *call) breakOff(reason string) {
+	c.mu.Lock()
+	c.phase = over
+	w := c.worker
+	c.mu.Unlock()
+	w.abort(c.id, reason)
 }
 
 // close ends the use of the exchange; whatever JavaScript still does finds it gone.
@@ -210,9 +262,11 @@ func (c *call) close() {
 		c.limit.Stop()
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.gone = true
-	c.chunks = nil
+	w, chunks := c.worker, c.chunks
+	c.chunks, c.whole = nil, nil
+	c.mu.Unlock()
+	w.acknowledge(chunks)
 }
 
 // open reports whether the exchange can still have any response; the lock is held.
@@ -279,16 +333,17 @@ func (c *call) refuse(err error) {
 }
 
 func (c *call) onChunk(m *isolate.Message) {
-	data := m.Arg(0).Bytes()
+	data, ack := m.Arg(0).Bytes(), uint32(m.Arg(1).Number())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != streaming {
-		return
-	}
-	if c.pending+len(data) > maxPending && c.pending > 0 {
+	switch {
+	case c.phase != streaming || c.broken || c.gone:
+		c.worker.acknowledge([]chunk{{ack: ack}})
+	case c.pending+len(data) > maxPending && c.pending > 0:
 		c.broken = true
-	} else {
-		c.chunks = append(c.chunks, chunk{append([]byte(nil), data...), uint32(m.Arg(1).Number())})
+		c.worker.acknowledge([]chunk{{ack: ack}})
+	default:
+		c.chunks = append(c.chunks, chunk{append([]byte(nil), data...), ack})
 		c.pending += len(data)
 	}
 }
@@ -314,8 +369,9 @@ func (c *call) onFail(m *isolate.Message) {
 	}
 }
 
-// onLost tells the call that its isolate is no more.
-func (c *call) onLost(l isolate.Loss, unread bool) {
+// onLost tells the call that its isolate is no more; text is for the client that has no
+// response.
+func (c *call) onLost(text string, unread bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -323,7 +379,7 @@ func (c *call) onLost(l isolate.Loss, unread bool) {
 		c.unread = true
 	case c.open():
 		c.phase = over
-		respond(c.x, http.StatusServiceUnavailable, "the app hit its "+lossLimit(l).String()+" limit\n", "")
+		respond(c.x, http.StatusServiceUnavailable, text, "")
 	case c.phase == streaming:
 		c.broken = true
 	}

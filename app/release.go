@@ -344,17 +344,18 @@ func (r *release) enter(c *call) progress {
 		c.tooLarge()
 		return served
 	}
+	c.start()
 	for ; c.tries < maxTries; c.tries++ {
 		w := r.pick()
 		if w == nil {
 			c.x.Block()
-			ctx, cancel := context.WithTimeout(c.x.Context(), r.cfg.Limits.Timeout)
-			err := r.warm(ctx, true)
-			cancel()
-			if errors.Is(err, errRetired) {
+			err := c.await(r)
+			switch {
+			case c.isOver():
+				return served
+			case errors.Is(err, errRetired):
 				return retired
-			}
-			if err != nil {
+			case err != nil:
 				r.app.set.log.Error("cannot start: "+err.Error(), slog.String("app", r.app.Name), slog.String("request_id", c.x.ID))
 				c.answer(http.StatusServiceUnavailable, "the app can't start\n", "1")
 				return served
@@ -372,10 +373,12 @@ func (r *release) enter(c *call) progress {
 
 // linger bounds what goes on after the response.
 func (w *worker) linger(c *call) {
-	if w.find(c.id) == nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls[c.id] != c {
 		return
 	}
-	time.AfterFunc(waitUntilLimit, func() {
+	c.grace = time.AfterFunc(waitUntilLimit, func() {
 		if w.find(c.id) == c {
 			w.isolate.Send(isolate.InAbort, c.id, isolate.Text("waitUntil took too long"), isolate.Bool(true))
 			w.end(c.id)
@@ -390,10 +393,12 @@ func (r *release) retire(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
 	ws := *r.workers.Load()
+	r.put(nil) // those who come now go to the release that took its place
 	r.mu.Unlock()
 	var errs []error
 	for _, w := range ws {
 		errs = append(errs, w.drain(ctx))
+		w.close()
 	}
 	r.sleep()
 	if r.fetcher != nil {

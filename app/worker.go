@@ -103,7 +103,6 @@ func (w *worker) begin(c *call, body isolate.Arg) bool {
 		w.last = 1 // 0 means: no request
 	}
 	id := w.last
-	w.calls[id] = c
 	w.mu.Unlock()
 	c.mu.Lock()
 	c.id, c.worker = id, w
@@ -113,12 +112,14 @@ func (w *worker) begin(c *call, body isolate.Arg) bool {
 	if by := c.x.Workers(); w.by.Load() != by {
 		w.by.Store(by)
 	}
+	w.mu.Lock()
 	sent, idle := w.isolate.Queue(isolate.InRequest, id, args[:]...)
+	if sent { // nobody hears of it before it is in here, nor of the isolate's end
+		w.calls[id] = c
+	}
+	w.mu.Unlock()
 	if idle {
 		w.loop()
-	}
-	if !sent {
-		w.end(id)
 	}
 	return sent
 }
@@ -126,6 +127,16 @@ func (w *worker) begin(c *call, body isolate.Arg) bool {
 // abort tells JavaScript that nobody waits for the answer any more.
 func (w *worker) abort(id uint32, reason string) {
 	w.isolate.Send(isolate.InAbort, id, isolate.Text(reason))
+}
+
+// acknowledge lets go of chunks that were sent, or that nobody takes any more: JavaScript
+// remembers them until then. The loop drops it where the isolate is no more.
+func (w *worker) acknowledge(chunks []chunk) {
+	for _, k := range chunks {
+		if k.ack != 0 {
+			w.isolate.Send(isolate.InResult, k.ack)
+		}
+	}
 }
 
 // find is the call with that id, or nil.
@@ -139,6 +150,9 @@ func (w *worker) find(id uint32) *call {
 func (w *worker) end(id uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if c := w.calls[id]; c != nil && c.grace != nil {
+		c.grace.Stop()
+	}
 	delete(w.calls, id)
 	if len(w.calls) == 0 && w.idle != nil {
 		close(w.idle)
@@ -217,10 +231,7 @@ func (w *worker) lost(l isolate.Loss) {
 	w.rel.drop(w)
 	w.rel.app.stats.cpu.Add(int64(w.isolate.Busy()))
 	w.ops.Close()
-	unread := make(map[uint32]bool, len(l.Unstarted))
-	for _, id := range l.Unstarted {
-		unread[id] = true
-	}
+	unread := setOf(l.Unstarted)
 	w.mu.Lock()
 	calls := w.calls
 	w.calls = make(map[uint32]*call)
@@ -235,8 +246,16 @@ func (w *worker) lost(l isolate.Loss) {
 	}
 	w.rel.app.lost(w.rel, l, blamed)
 	for id, c := range calls {
-		c.onLost(l, unread[id])
+		c.onLost("the app hit its "+lossLimit(l).String()+" limit\n", unread[id])
 	}
+}
+
+func setOf(ids []uint32) map[uint32]bool {
+	set := make(map[uint32]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 // drain waits until JavaScript is done with every call, or ctx ends.
@@ -262,13 +281,13 @@ func (w *worker) drain(ctx context.Context) error {
 // close disposes of the isolate; calls that are left are broken off.
 func (w *worker) close() {
 	w.rel.app.stats.cpu.Add(int64(w.isolate.Busy()))
-	w.isolate.Close()
+	unread := setOf(w.isolate.Close())
 	w.ops.Close()
 	w.mu.Lock()
 	calls := w.calls
 	w.calls = make(map[uint32]*call)
 	w.mu.Unlock()
-	for _, c := range calls {
-		c.onLost(isolate.Loss{Cause: "drain"}, false)
+	for id, c := range calls {
+		c.onLost("the app's isolate was closed\n", unread[id])
 	}
 }

@@ -174,7 +174,6 @@ func (s *Scheduler) abandon(i *Isolate, l Loss) {
 	s.mu.Unlock()
 	// Its heap may have grown to twice the limit, and stays.
 	s.charge(i, 2*i.opts.Memory)
-	l.Unstarted = i.unstarted()
 	i.lose(l)
 }
 

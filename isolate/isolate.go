@@ -299,26 +299,29 @@ func (i *Isolate) Memory() Memory { return *i.memory.Load() }
 // Busy is for how long JavaScript has run in this isolate, all in all.
 func (i *Isolate) Busy() time.Duration { return time.Duration(i.busy.Load()) }
 
-// Close ends what runs and gives the isolate back. It doesn't wait.
-func (i *Isolate) Close() {
+// Close ends what runs and gives the isolate back. It doesn't wait. unstarted are requests
+// that JavaScript will not see.
+func (i *Isolate) Close() (unstarted []uint32) {
 	i.mu.Lock()
 	if i.closed {
 		i.mu.Unlock()
-		return
+		return nil
 	}
+	unstarted = requests(i.inbox) // what is in the batch may begin before the end
 	i.closed = true
 	i.timers.stop()
 	start := !i.running
 	i.running = true
 	i.mu.Unlock()
 	i.finish(start)
+	return unstarted
 }
 
 // Evict takes the isolate away as the guard does, so that others have room. What it
 // runs ends. It doesn't wait.
 func (i *Isolate) Evict() {
 	if i.living(func() {}) {
-		i.lose(Loss{Cause: LostEvicted, Detail: "the process has no room for its memory", Unstarted: i.unstarted()})
+		i.lose(Loss{Cause: LostEvicted, Detail: "the process has no room for its memory"})
 	}
 	i.mu.Lock()
 	start := !i.running

@@ -61,7 +61,7 @@ func (h *harness) start(t testing.TB, code string) *Isolate {
 	if _, err := i.Load(context.Background(), Module{Code: []byte(code), Name: "app.js", Env: "{}"}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(i.Close)
+	t.Cleanup(func() { i.Close() })
 	return i
 }
 

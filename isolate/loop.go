@@ -87,7 +87,9 @@ func (i *Isolate) tick(block func()) bool {
 	i.opts.Scheduler.release(i, i.cell.took())
 	if i.isLost() { // evicted; or abandoned, and came back after all
 		if i.abandoned.Load() {
-			runtime.LockOSThread() // for good: the guard has lowered the thread's priority
+			runtime.LockOSThread() // the guard has lowered the thread's priority
+			i.disposeOnce()
+			runtime.Goexit() // and the thread with it
 		}
 		i.disposeOnce()
 		return false
@@ -95,10 +97,7 @@ func (i *Isolate) tick(block func()) bool {
 	i.handOut()
 	if st == terminated {
 		if i.cell.why() != whyClosed {
-			i.lose(Loss{
-				Cause: i.endedCause(), Detail: i.endedError().Error(),
-				Blame: i.cell.slice().blame, Unstarted: i.unstarted(),
-			})
+			i.lose(Loss{Cause: i.endedCause(), Detail: i.endedError().Error(), Blame: i.cell.slice().blame})
 		}
 		go i.disposeOnce()
 		return false
@@ -193,11 +192,9 @@ func (i *Isolate) expire() {
 	}
 }
 
-// unstarted are the requests that JavaScript has not seen: of the batch past what was
+// unstartedLocked are the requests that JavaScript has not seen: of the batch past what was
 // begun, and those that are queued.
-func (i *Isolate) unstarted() []uint32 {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+func (i *Isolate) unstartedLocked() []uint32 {
 	begun := 0
 	i.living(func() {
 		// Until the cell has entered this tick, it tells of the one before.
@@ -205,13 +202,15 @@ func (i *Isolate) unstarted() []uint32 {
 			begun = s.begun
 		}
 	})
-	var ids []uint32
-	for _, b := range [][]byte{i.batch[begun:], i.inbox} {
-		var m Message
-		for len(b) > 0 {
-			if b = m.next(b); m.Op == InRequest {
-				ids = append(ids, m.ID)
-			}
+	return append(requests(i.batch[begun:]), requests(i.inbox)...)
+}
+
+// requests are the ids of those among messages.
+func requests(messages []byte) (ids []uint32) {
+	var m Message
+	for len(messages) > 0 {
+		if messages = m.next(messages); m.Op == InRequest {
+			ids = append(ids, m.ID)
 		}
 	}
 	return ids
@@ -226,6 +225,7 @@ func (i *Isolate) lose(l Loss) {
 	}
 	i.lost = true
 	told := i.closed // by Close: nobody waits for news
+	l.Unstarted = i.unstartedLocked()
 	i.closed = true
 	i.timers.stop()
 	loading := i.loading

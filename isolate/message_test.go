@@ -43,7 +43,7 @@ func FuzzMessage(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(i.Close)
+	f.Cleanup(func() { i.Close() })
 	for _, text := range []string{"", "a", "\x00", "\xff\xfe", "é", "€", "\xed\xa0\x80", "\U0010ffff\ufeff", strings.Repeat("é\xff€", 30000)} {
 		f.Add(uint32(7), text, []byte(text), 1.5, uint8(len(text)))
 	}
