@@ -72,3 +72,12 @@ func WholeEntries(t testing.TB, dir, app string) (n int) {
 	}
 	return n
 }
+
+// Heap is what the isolates that serve hold when what they don't need is gone, in bytes.
+func (a *App) Heap() int64 {
+	r := a.current.Load()
+	for _, w := range *r.workers.Load() {
+		w.isolate.Trim()
+	}
+	return r.memory().Heap
+}

@@ -131,7 +131,7 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 		// that all want: so it is to have less than others, but not much less.
 		i.abandoned.Store(true)
 		_ = unix.Setpriority(unix.PRIO_PROCESS, run.thread, runawayNice)
-		s.abandon(i, Loss{Cause: LostAbandoned, Detail: "it did not end when told to", Blame: run.blame})
+		s.abandon(i, Loss{Cause: LostAbandoned, Detail: notEnded, Blame: run.blame})
 		return runaway{i, run.thread}, true
 	}
 	limit := i.opts.CPU
@@ -165,6 +165,9 @@ func (i *Isolate) isLoading() bool {
 	defer i.mu.Unlock()
 	return i.loading != nil
 }
+
+// notEnded is why a run is abandoned.
+const notEnded = "it did not end when told to"
 
 // abandon gives up a run that doesn't come back: its turn goes to others, its thread
 // and its memory are lost.

@@ -85,12 +85,13 @@ func (i *Isolate) tick(block func()) bool {
 		}
 	}
 	i.opts.Scheduler.release(i, i.cell.took())
-	if i.isLost() { // evicted; or abandoned, and came back after all
-		if i.abandoned.Load() {
-			runtime.LockOSThread() // the guard has lowered the thread's priority
-			i.disposeOnce()
-			runtime.Goexit() // and the thread with it
-		}
+	if i.abandoned.Load() { // it came back after all
+		i.lose(Loss{Cause: LostAbandoned, Detail: notEnded, Blame: i.cell.slice().blame})
+		runtime.LockOSThread() // the guard has lowered the thread's priority
+		i.disposeOnce()
+		runtime.Goexit() // and the thread with it
+	}
+	if i.isLost() { // evicted
 		i.disposeOnce()
 		return false
 	}
