@@ -428,7 +428,10 @@ func (x *exchange) giveUp() {
 		return
 	}
 	go func() {
-		timer := time.AfterFunc(drainTime, x.cancel)
+		timer := time.AfterFunc(drainTime, func() {
+			x.cancel()
+			response.Body.Close() // what was cancelled before the response came may not notice
+		})
 		io.Copy(io.Discard, io.LimitReader(response.Body, drainSize))
 		response.Body.Close()
 		timer.Stop()

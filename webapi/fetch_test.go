@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,9 +16,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/nano-runtime/nano/isolate"
 )
 
 // serve starts a server for fetches.
@@ -344,6 +348,114 @@ func TestAbort(t *testing.T) {
 		opened(t, 2)
 		a.host.Close()
 		opened(t, 0)
+	})
+}
+
+// sent is a message to the isolate.
+type sent struct {
+	op isolate.Op
+	id uint32
+}
+
+// bareHost is a host without an isolate: what it sends goes to the channel.
+func bareHost(f *Fetcher) (*Host, <-chan sent) {
+	messages := make(chan sent, 100)
+	return NewHost(HostOptions{Fetcher: f, Send: func(op isolate.Op, id uint32, _ ...isolate.Arg) bool {
+		messages <- sent{op, id}
+		return true
+	}}), messages
+}
+
+// begin has the host ask transport for url, as its fetch 1.
+func begin(t *testing.T, h *Host, transport http.RoundTripper, url string) *exchange {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	r, err := newRequest(ctx, "GET", url, "", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &exchange{host: h, id: 1, transport: transport, request: r, cancel: cancel}
+	if err := h.admit(x); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// A fetch that is given up while the head of its response comes doesn't keep its connection, however it is given up.
+func TestGiveUpInHead(t *testing.T) {
+	for name, giveUp := range map[string]func(h *Host){
+		"aborted": func(h *Host) { h.drop(1) },
+		"closed":  func(h *Host) { h.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, address, gone := halfway(t)
+			f := NewFetcher(anywhere)
+			h, messages := bareHost(f)
+			dial := f.transport.dial
+			f.transport.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := dial(ctx, network, address)
+				return &clearingConn{Conn: c, clear: func() { giveUp(h) }, told: make(chan struct{})}, err
+			}
+			begin(t, h, f.transport, "http://"+address+"/")
+			expectGone(t, gone)
+			select {
+			case m := <-messages:
+				t.Errorf("JavaScript was told %v", m)
+			default:
+			}
+		})
+	}
+}
+
+// roundTrip is a function as an [http.RoundTripper].
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// small is a response with a body of eight bytes.
+func small(r *http.Request, body io.ReadCloser) *http.Response {
+	return &http.Response{Status: "200 OK", StatusCode: http.StatusOK, Request: r, Header: make(http.Header), ContentLength: 8, Body: body}
+}
+
+// stuckBody is a body of which nothing comes.
+type stuckBody struct {
+	closed chan struct{}
+	reads  atomic.Int32
+	closes atomic.Int32
+}
+
+func newStuckBody() *stuckBody { return &stuckBody{closed: make(chan struct{})} }
+
+func (b *stuckBody) Read([]byte) (int, error) {
+	b.reads.Add(1)
+	<-b.closed
+	return 0, io.ErrClosedPipe
+}
+
+func (b *stuckBody) Close() error {
+	if b.closes.Add(1) == 1 {
+		close(b.closed)
+	}
+	return nil
+}
+
+// What is read to its end so that its connection can serve again is closed in time, though cancelling doesn't end it.
+func TestDrainEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := bareHost(NewFetcher(anywhere))
+		body := newStuckBody()
+		x := begin(t, h, roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return small(r, body), nil
+		}), "http://a.example/")
+		h.drop(x.id)
+		time.Sleep(drainTime)
+		synctest.Wait()
+		if body.closes.Load() == 0 {
+			t.Error("it is still read")
+			body.Close()
+		}
 	})
 }
 

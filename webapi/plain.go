@@ -98,6 +98,9 @@ func (p *plain) ask(c *plainConn, r *http.Request) (*http.Response, error) {
 	b := &plainBody{pool: p, conn: c, ctx: r.Context()}
 	b.stop = context.AfterFunc(b.ctx, b.cancel)
 	response, err := c.roundTrip(r)
+	if err == nil {
+		err = b.ctx.Err() // roundTrip may have cleared the deadline that cancel had set
+	}
 	if err != nil {
 		b.end(false)
 		if cause := b.ctx.Err(); cause != nil {

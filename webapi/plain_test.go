@@ -174,6 +174,72 @@ func TestPlainCancel(t *testing.T) {
 	}
 }
 
+// clearingConn calls clear before reading's deadline is cleared, which is when the head of a response has been read, and
+// then waits until what that cancels has been told of it.
+type clearingConn struct {
+	net.Conn
+	clear func()
+	told  chan struct{}
+}
+
+func (c *clearingConn) SetDeadline(t time.Time) error {
+	defer close(c.told)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *clearingConn) SetReadDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.clear()
+		<-c.told
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// halfway answers with the head of a response and a part of its body, and closes gone when the client has left.
+func halfway(t *testing.T) (p *plain, address string, gone chan struct{}) {
+	t.Helper()
+	gone = make(chan struct{})
+	p, address, _ = script(t, func(_ int32, c net.Conn, in *bufio.Reader) {
+		_, _ = http.ReadRequest(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok")
+		_, _ = io.Copy(io.Discard, c)
+		close(gone)
+	})
+	return p, address, gone
+}
+
+// expectGone waits for the event that the client has left.
+func expectGone(t *testing.T, gone <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-gone:
+	case <-time.After(deadline):
+		t.Error("the connection is open")
+	}
+}
+
+// What is cancelled while the head comes fails, and leaves no connection behind, though reading's deadline is set anew.
+func TestPlainCancelInHead(t *testing.T) {
+	p, address, gone := halfway(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &clearingConn{Conn: c, clear: cancel, told: make(chan struct{})}, err
+	}
+	r, err := newRequest(ctx, "GET", "http://"+address+"/", "", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := p.RoundTrip(r); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v and the error %v", response, err)
+	}
+	expectGone(t, gone)
+	if p.count != 0 {
+		t.Error("the connection is kept")
+	}
+}
+
 // Connections that are idle don't pile up, nor for long.
 func TestPlainIdle(t *testing.T) {
 	p := &plain{rest: new(http.Transport)}
