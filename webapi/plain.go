@@ -127,12 +127,39 @@ func (c *plainConn) roundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if err := r.Write(c.out); err != nil {
-		return nil, err
+	unsent := r.Write(c.out)
+	if unsent == nil {
+		unsent = c.out.Flush()
+	} else if _, err := c.out.Write(nil); err != nil {
+		unsent = err // the connection's own error, which Write hides in one of the body's
 	}
-	if err := c.out.Flush(); err != nil {
-		return nil, err
+	if unsent == nil {
+		return c.readHead(r)
 	}
+	// A server that refuses a body may answer, and close, before it has read that.
+	if r.ContentLength <= 0 || !isSevered(unsent) || r.Context().Err() != nil || c.readUntil(time.Now().Add(refusalPatience)) != nil {
+		return nil, unsent
+	}
+	response, err := c.readHead(r)
+	if err != nil {
+		return nil, unsent
+	}
+	response.Close = true // the connection is of no use any more
+	return response, nil
+}
+
+// refusalPatience is for how long an answer may take to come from a connection that takes nothing any more: it should be
+// there already.
+const refusalPatience = 200 * time.Millisecond
+
+// isSevered reports whether an error says that the server has ended the connection.
+func isSevered(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// readHead reads the head of the response.
+func (c *plainConn) readHead(r *http.Request) (*http.Response, error) {
 	for range maxInformational + 1 {
 		response, err := http.ReadResponse(c.in, r)
 		if err != nil {

@@ -9,10 +9,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // script answers one connection after the other: serve gets the number of the connection, from 1.
@@ -171,6 +175,80 @@ func TestPlainCancel(t *testing.T) {
 			t.Errorf("got %q, want %q", text, want)
 		}
 		<-asked // the connection has ended
+	}
+}
+
+// refusedConn sends what comes after the first write only when the server has reset the connection.
+type refusedConn struct {
+	net.Conn
+	t      *testing.T
+	writes int
+}
+
+func (c *refusedConn) Write(p []byte) (int, error) {
+	if c.writes++; c.writes == 2 {
+		raw, err := c.Conn.(syscall.Conn).SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		if err := raw.Control(func(fd uintptr) {
+			list := []unix.PollFd{{Fd: int32(fd)}} // a reset is told of in any case
+			if n, err := unix.Poll(list, int(deadline.Milliseconds())); n == 0 {
+				c.t.Errorf("the server hasn't reset the connection: %v", err)
+			}
+		}); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// A server that refuses a body is heard, though it closes before it has read that; its connection doesn't serve again.
+func TestPlainRefusedBody(t *testing.T) {
+	const refusal = "HTTP/1.1 413 Content Too Large\r\nContent-Length: %d\r\n\r\n%s"
+	for name, test := range map[string]struct{ answer, want string }{
+		"with a body":    {fmt.Sprintf(refusal, 6, "enough"), "413 enough"},
+		"with none":      {fmt.Sprintf(refusal, 0, ""), "413 "},
+		"informed first": {"HTTP/1.1 103 Early Hints\r\n\r\n" + fmt.Sprintf(refusal, 6, "enough"), "413 enough"},
+		"in no words":    {"", "the connection to a.example broke: connection reset by peer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, address, connections := script(t, func(_ int32, c net.Conn, _ *bufio.Reader) {
+				head := textproto.NewReader(bufio.NewReaderSize(c, 16)) // leaves the body's bytes unread
+				for {
+					if line, err := head.ReadLine(); line == "" || err != nil {
+						break
+					}
+				}
+				_, _ = io.WriteString(c, test.answer)
+			})
+			p.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				c, err := new(net.Dialer).DialContext(ctx, network, address)
+				return &refusedConn{Conn: c, t: t}, err
+			}
+			for range 2 {
+				r, err := newRequest(t.Context(), "POST", "http://a.example/", "", bytes.Repeat([]byte("a"), maxPlainBody), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got string
+				if response, err := p.RoundTrip(r); err != nil {
+					got = reason(r, err)
+				} else {
+					text, err := io.ReadAll(response.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					got = fmt.Sprintf("%d %s", response.StatusCode, text)
+				}
+				if got != test.want {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+			}
+			if n := connections.Load(); n != 2 || p.count != 0 {
+				t.Errorf("there were %d connections, and %d are kept", n, p.count)
+			}
+		})
 	}
 }
 
