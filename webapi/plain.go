@@ -77,8 +77,8 @@ func (p *plain) RoundTrip(r *http.Request) (*http.Response, error) {
 			c.in, c.out = bufio.NewReaderSize(c, 16<<10), bufio.NewWriter(nc)
 		}
 		response, err := p.ask(c, r)
-		// The server may have closed a connection in the moment in which it was taken.
-		if err == nil || !used || c.left < maxResponseHeader || r.Context().Err() != nil || !isSafe(r) {
+		// The server may have closed a connection in the moment in which it was taken; one that is slow has the request.
+		if err == nil || !used || !isSevered(err) || c.left < maxResponseHeader || r.Context().Err() != nil || !isSafe(r) {
 			return response, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -175,6 +176,58 @@ func TestPlainCancel(t *testing.T) {
 			t.Errorf("got %q, want %q", text, want)
 		}
 		<-asked // the connection has ended
+	}
+}
+
+// faultyConn fails to read once there is a fault.
+type faultyConn struct {
+	*net.TCPConn
+	fault error
+}
+
+func (c *faultyConn) Read(p []byte) (int, error) {
+	if c.fault != nil {
+		return 0, &net.OpError{Op: "read", Net: "tcp", Err: c.fault}
+	}
+	return c.TCPConn.Read(p)
+}
+
+// A request is sent again where the connection had ended when it was taken, and not where the server is slow.
+func TestPlainRetry(t *testing.T) {
+	tests := []struct {
+		fault error
+		dials int
+	}{
+		{io.EOF, 2},
+		{io.ErrUnexpectedEOF, 2},
+		{os.NewSyscallError("read", syscall.ECONNRESET), 2},
+		{os.NewSyscallError("write", syscall.EPIPE), 2},
+		{os.ErrDeadlineExceeded, 1},
+		{os.NewSyscallError("read", syscall.ETIMEDOUT), 1},
+	}
+	for _, test := range tests {
+		t.Run(test.fault.Error(), func(t *testing.T) {
+			p, address, _ := script(t, each("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+			var dialed []*faultyConn
+			p.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := new(net.Dialer).DialContext(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				dialed = append(dialed, &faultyConn{TCPConn: c.(*net.TCPConn)})
+				return dialed[len(dialed)-1], nil
+			}
+			if got := ask(p, t.Context(), "GET", address); got != "200 ok" {
+				t.Fatalf("got %q", got)
+			}
+			dialed[0].fault = test.fault
+			if got := ask(p, t.Context(), "GET", address); (got == "200 ok") != (test.dials == 2) {
+				t.Errorf("got %q", got)
+			}
+			if len(dialed) != test.dials {
+				t.Errorf("it was sent over %d connections, want %d", len(dialed), test.dials)
+			}
+		})
 	}
 }
 
