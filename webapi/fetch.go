@@ -122,6 +122,7 @@ type exchange struct {
 	reading  bool        // a read is under way
 	early    bool        // … that JavaScript hasn't asked for
 	wanted   uint32      // the call that waits for its end, 0 where none does
+	ended    bool        // giveUp has the response
 	patience *time.Timer // ends a response that nobody reads
 }
 
@@ -407,17 +408,22 @@ func (x *exchange) expire() {
 	}
 }
 
-// giveUp ends the exchange wherever it is; it is no longer the host's.
+// giveUp ends the exchange wherever it is; it is no longer the host's. Who removes it and run, when the response comes
+// just then, may both call it.
 func (x *exchange) giveUp() {
 	if x.upload != nil {
 		x.upload.CloseWithError(context.Canceled)
 	}
 	x.host.mu.Lock()
-	response, reading := x.response, x.reading
+	response, reading, ended := x.response, x.reading, x.ended
+	x.ended = response != nil
 	if x.patience != nil {
 		x.patience.Stop()
 	}
 	x.host.mu.Unlock()
+	if ended {
+		return
+	}
 	if response == nil {
 		x.cancel()
 		return

@@ -440,11 +440,20 @@ func (b *stuckBody) Close() error {
 	return nil
 }
 
+// inBubble runs a test by a clock of its own.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	synctest.Test(t, func(t *testing.T) {
+		test(t)
+		time.Sleep(2 * workerPatience) // the fetcher's goroutines end
+	})
+}
+
 // What is read to its end so that its connection can serve again is closed in time, though cancelling doesn't end it.
 func TestDrainEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		h, _ := bareHost(NewFetcher(anywhere))
 		body := newStuckBody()
+		defer body.Close()
 		x := begin(t, h, roundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return small(r, body), nil
@@ -454,7 +463,33 @@ func TestDrainEnds(t *testing.T) {
 		synctest.Wait()
 		if body.closes.Load() == 0 {
 			t.Error("it is still read")
-			body.Close()
+		}
+	})
+}
+
+// A response that comes while its fetch is given up is drained once.
+func TestGiveUpOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		h, _ := bareHost(NewFetcher(anywhere))
+		body := newStuckBody()
+		defer body.Close()
+		answer := make(chan struct{})
+		x := begin(t, h, roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-answer
+			return small(r, body), nil
+		}), "http://a.example/")
+		if !h.remove(x) { // drop, as far as it gets before the response comes
+			t.Fatal("it is gone")
+		}
+		close(answer)
+		synctest.Wait()
+		x.giveUp() // … and the rest of it
+		synctest.Wait()
+		if n := body.reads.Load(); n != 1 {
+			t.Errorf("%d goroutines read the body", n)
+		}
+		if err := x.request.Context().Err(); err != nil {
+			t.Errorf("the drain is disturbed: %v", err)
 		}
 	})
 }
