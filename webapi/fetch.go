@@ -377,6 +377,10 @@ func (h *Host) find(id uint32) *exchange {
 func (h *Host) remove(x *exchange) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.removeLocked(x)
+}
+
+func (h *Host) removeLocked(x *exchange) bool {
 	if h.exchanges[x.id] != x {
 		return false
 	}
@@ -401,9 +405,9 @@ func (h *Host) remove(x *exchange) bool {
 func (x *exchange) expire() {
 	h := x.host
 	h.mu.Lock()
-	reading := x.reading
+	removed := !x.reading && h.removeLocked(x)
 	h.mu.Unlock()
-	if !reading && h.remove(x) {
+	if removed {
 		x.giveUp()
 	}
 }

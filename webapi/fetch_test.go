@@ -494,6 +494,42 @@ func TestGiveUpOnce(t *testing.T) {
 	})
 }
 
+// A read is answered, though the response's time is up when it comes.
+func TestReadAtExpiry(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		h, messages := bareHost(NewFetcher(anywhere))
+		for range 10000 {
+			body := newStuckBody()
+			x := begin(t, h, roundTrip(func(r *http.Request) (*http.Response, error) {
+				response := small(r, body)
+				response.ContentLength = -1 // it isn't read early
+				return response, nil
+			}), "http://a.example/")
+			<-messages
+			start := make(chan struct{})
+			go func() {
+				<-start
+				x.expire()
+			}()
+			go func() {
+				<-start
+				h.read(2, x.id)
+			}()
+			synctest.Wait()
+			close(start)
+			synctest.Wait()
+			body.Close()
+			synctest.Wait()
+			select {
+			case <-messages:
+			default:
+				t.Error("nobody answers the read")
+				return
+			}
+		}
+	})
+}
+
 // What the server sends is read no faster than the app reads it, and arrives as it is sent.
 func TestFetchStreams(t *testing.T) {
 	t.Run("as it comes", func(t *testing.T) {
