@@ -235,7 +235,7 @@ func (x *exchange) answer(body isolate.Arg) {
 // answer goes before it.
 func (x *exchange) readEarly() {
 	h := x.host
-	late := time.AfterFunc(earlyTime, func() { x.answer(isolate.Bool(true)) })
+	late := time.AfterFunc(earlyTime, x.late)
 	buffer := h.fetcher.buffers.Get().(*[]byte)
 	defer h.fetcher.buffers.Put(buffer)
 	n, err := io.ReadFull(x.body, (*buffer)[:x.response.ContentLength])
@@ -255,6 +255,9 @@ func (x *exchange) readEarly() {
 	x.reading, x.early = false, false
 	wanted := x.wanted
 	current := h.exchanges[x.id] == x
+	if x.patience != nil {
+		x.patience.Stop()
+	}
 	if current {
 		x.patience = time.AfterFunc(bodyPatience, x.expire)
 	}
@@ -266,6 +269,17 @@ func (x *exchange) readEarly() {
 	case !answered:
 		x.answer(isolate.Bool(true))
 	}
+}
+
+// late gives JavaScript the head of a response whose small body hasn't come yet, and that body its time.
+func (x *exchange) late() {
+	h := x.host
+	h.mu.Lock()
+	if x.early && h.exchanges[x.id] == x {
+		x.patience = time.AfterFunc(bodyPatience, x.expire)
+	}
+	h.mu.Unlock()
+	x.answer(isolate.Bool(true))
 }
 
 // statusText is the reason phrase.
@@ -299,6 +313,9 @@ func (h *Host) read(call, id uint32) {
 	x := h.exchanges[id]
 	if x != nil && x.early && x.wanted == 0 {
 		x.wanted = call
+		if x.patience != nil {
+			x.patience.Stop()
+		}
 		h.mu.Unlock()
 		return
 	}
@@ -405,7 +422,8 @@ func (h *Host) removeLocked(x *exchange) bool {
 func (x *exchange) expire() {
 	h := x.host
 	h.mu.Lock()
-	removed := !x.reading && h.removeLocked(x)
+	wanted := x.reading && (!x.early || x.wanted != 0)
+	removed := !wanted && h.removeLocked(x)
 	h.mu.Unlock()
 	if removed {
 		x.giveUp()

@@ -443,8 +443,8 @@ func (b *stuckBody) Close() error {
 // inBubble runs a test by a clock of its own.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(2 * workerPatience) // the fetcher's goroutines end
 		test(t)
-		time.Sleep(2 * workerPatience) // the fetcher's goroutines end
 	})
 }
 
@@ -527,6 +527,78 @@ func TestReadAtExpiry(t *testing.T) {
 				return
 			}
 		}
+	})
+}
+
+// A small body that doesn't come holds its connection no longer than others, unless it is being read.
+func TestStalledSmallBody(t *testing.T) {
+	stall := func(t *testing.T) (h *Host, messages <-chan sent, rest *io.PipeWriter) {
+		t.Helper()
+		h, messages = bareHost(NewFetcher(anywhere))
+		body, rest := io.Pipe()
+		begin(t, h, roundTrip(func(r *http.Request) (*http.Response, error) { return small(r, body), nil }), "http://a.example/")
+		go rest.Write([]byte("half"))
+		if m := <-messages; m != (sent{isolate.InResult, 1}) {
+			t.Fatalf("got %v, want the head", m)
+		}
+		return h, messages, rest
+	}
+	left := func(h *Host) bool { return h.find(1) == nil }
+
+	t.Run("not read", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			h, messages, rest := stall(t)
+			defer rest.Close()
+			time.Sleep(bodyPatience - time.Second)
+			if left(h) {
+				t.Error("it is given up too early")
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if !left(h) {
+				t.Fatal("it is held for longer")
+			}
+			if _, err := rest.Write([]byte("half")); err != io.ErrClosedPipe {
+				t.Errorf("the body isn't closed: %v", err)
+			}
+			h.read(2, 1)
+			if m := <-messages; m != (sent{isolate.InError, 2}) {
+				t.Errorf("reading got %v, want an error", m)
+			}
+		})
+	})
+	t.Run("read", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			h, messages, rest := stall(t)
+			defer rest.Close()
+			h.read(2, 1)
+			time.Sleep(2 * bodyPatience)
+			if left(h) {
+				t.Fatal("it is given up")
+			}
+			rest.Write([]byte("half"))
+			if m := <-messages; m != (sent{isolate.InResult, 2}) {
+				t.Errorf("reading got %v, want the body", m)
+			}
+			h.drop(1)
+		})
+	})
+	t.Run("complete at last", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			h, _, rest := stall(t)
+			defer rest.Close()
+			time.Sleep(bodyPatience / 2)
+			rest.Write([]byte("half"))
+			time.Sleep(bodyPatience - time.Second)
+			if left(h) {
+				t.Error("it is given up too early")
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if !left(h) {
+				t.Error("it is held for longer")
+			}
+		})
 	})
 }
 
