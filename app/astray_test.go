@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,10 +209,16 @@ func TestThreadThatComesBack(t *testing.T) {
 		t.Errorf("the app that doesn't end: %d", status)
 	}
 	until(t, "the thread's abandonment", func() bool { return h.log.contains("cause=abandoned") })
-	until(t, "its end", func() bool { return slowThreads(t) == 0 })
+	until(t, "its end, or its arrest", func() bool { return slowThreads(t) == 0 })
+	stacks := make([]byte, 1<<20)
+	for _, stack := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(stack, "[chan receive, locked to thread") {
+			t.Errorf("a goroutine waits with it for more to do:\n%s", stack)
+		}
+	}
 }
 
-// slowThreads is how many of the process's threads have a low priority; see
+// slowThreads is how many of the process's threads run at a low priority; see
 // proc_pid_stat(5).
 func slowThreads(t *testing.T) (n int) {
 	t.Helper()
@@ -221,11 +228,11 @@ func slowThreads(t *testing.T) (n int) {
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil || strings.HasPrefix(string(text), fmt.Sprint(os.Getpid(), " ")) {
-			continue // it has ended; or it is the first, which Go keeps, but has run nothing more
+		if err != nil {
+			continue // it has ended
 		}
 		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if fields[16] != "0" {
+		if fields[0] == "R" && fields[16] != "0" {
 			n++
 		}
 	}
