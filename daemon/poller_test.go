@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 )
 
 // One that waits, or takes long, without saying so keeps nobody for more than a moment,
@@ -311,4 +314,90 @@ func TestRolesChange(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// A worker that lost its role while it waited for events has those it gets served side by
+// side: nobody takes over from it.
+func TestLostWorker(t *testing.T) {
+	hold := make(chan struct{})
+	f, addr := serveFront(t, FrontOptions{Workers: 1, Handler: func(x *Exchange) {
+		switch x.Target {
+		case "/burns":
+			for began := time.Now(); time.Since(began) < time.Millisecond; {
+			}
+		case "/waits":
+			x.Block()
+			<-hold
+		}
+		_ = x.Respond(200, nil, nil)
+	}})
+	defer close(hold)
+	for round := 1; round <= 10; round++ {
+		conns := make([]net.Conn, 24)
+		for n := range conns {
+			conns[n] = dial(t, addr)
+		}
+		waitFor(t, func() bool { return f.Stats().Connections == round*len(conns) })
+		f.poller.mu.Lock()
+		w := f.poller.workers[0]
+		f.poller.mu.Unlock()
+		waitFor(t, func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.asleep || w.lost
+		})
+		w.leave() // as the watch does when it comes too late
+		for n, nc := range conns {
+			target := []string{"/quick", "/waits"}[n%2]
+			if n == 0 {
+				target = "/burns"
+			}
+			if _, err := io.WriteString(nc, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := 2; n < len(conns); n += 2 {
+			_ = conns[n].SetReadDeadline(time.Now().Add(5 * time.Second))
+			if _, err := conns[n].Read(make([]byte, 1000)); err != nil {
+				t.Fatalf("round %d, request %d beside those that wait: %v", round, n, err)
+			}
+		}
+	}
+}
+
+// What package net sets for a connection, one of ours has, too, also if it was there before
+// the front end, and if the listener speaks Multipath TCP, as package net's do.
+func TestOptionsOfConnections(t *testing.T) {
+	for _, multipath := range []bool{false, true} {
+		var config net.ListenConfig
+		config.SetMultipathTCP(multipath)
+		ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		early := dial(t, ln.Addr())
+		f := NewFront(FrontOptions{Handler: func(x *Exchange) {
+			var got []byte
+			for _, option := range [][2]int{
+				{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+			} {
+				value, err := unix.GetsockoptInt(x.wire.(*h1).c.sock.fd, option[0], option[1])
+				if err != nil {
+					t.Error(err)
+				}
+				got = fmt.Append(got, value, " ")
+			}
+			_ = x.Respond(200, nil, got)
+		}})
+		go func() { _ = f.Serve(ln) }()
+		t.Cleanup(func() { _ = f.Drain(context.Background(), 0) })
+		for name, nc := range map[string]net.Conn{"early": early, "late": dial(t, ln.Addr())} {
+			if _, err := io.WriteString(nc, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := io.ReadAll(nc); err != nil || !bytes.HasSuffix(answer, []byte("\r\n1 1 15 ")) {
+				t.Errorf("multipath %t, %s: got %q, %v", multipath, name, answer, err)
+			}
+		}
+	}
 }

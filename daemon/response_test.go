@@ -428,3 +428,37 @@ func TestWebSocket(t *testing.T) {
 	_ = ws.Close(websocket.StatusNormalClosure, "")
 	waitFor(t, func() bool { return f.Stats().Connections == 0 })
 }
+
+// To close the body ends a read that waits, whoever does it.
+func TestBodyIsClosed(t *testing.T) {
+	_, addr := serveFront(t, FrontOptions{Handler: func(x *Exchange) {
+		x.Block()
+		time.AfterFunc(10*time.Millisecond, func() { _ = x.Body.Close() })
+		if _, err := io.ReadAll(x.Body); err == nil {
+			t.Error("the body was read")
+		}
+		_ = x.Respond(504, nil, nil)
+	}})
+	answer := talk(t, addr, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc")
+	if got := statuses(t, answer); len(got) != 1 || got[0] != 504 {
+		t.Errorf("over HTTP/1: got %q", answer)
+	}
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &p}
+	defer transport.CloseIdleConnections()
+	body, upload := io.Pipe()
+	defer upload.Close()
+	req, err := http.NewRequest("POST", "http://"+addr.String(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 504 {
+		t.Errorf("over HTTP/2: got %s", res.Status)
+	}
+}
