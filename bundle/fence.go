@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -148,10 +150,67 @@ func inModules(path string) bool {
 func (f *fence) plugin() api.Plugin {
 	return api.Plugin{Name: "files", Setup: func(b api.PluginBuild) {
 		b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-			return api.OnLoadResult{}, f.check(args.Path)
+			if err := f.check(args.Path); err != nil || args.With["type"] != "" {
+				return api.OnLoadResult{}, err
+			}
+			return f.withoutMap(args.Path), nil
 		})
 		f.wasmModules(b)
 	}}
+}
+
+// scripts are the names' ends of what esbuild looks for a source map in.
+var scripts = []string{"", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"}
+
+var mapComment = regexp.MustCompile(`/[/*][#@] sourceMappingURL=(\S+)`)
+
+// withoutMap is the script without its source map, where that is a file that the app may
+// not import; else it is for esbuild to read. The last comment in a script counts: one
+// more changes nothing else.
+func (f *fence) withoutMap(path string) api.OnLoadResult {
+	if !slices.Contains(scripts, filepath.Ext(path)) && !strings.HasSuffix(path, ".module.css") {
+		return api.OnLoadResult{}
+	}
+	text, err := readRegular(path)
+	if err != nil {
+		return api.OnLoadResult{} // esbuild says so
+	}
+	for _, m := range mapComment.FindAllSubmatch(text, -1) {
+		if !f.allowsMaps(filepath.Dir(path), string(m[1])) {
+			script := string(text) + "\n/*# sourceMappingURL=nano:none */"
+			return api.OnLoadResult{Contents: &script, Loader: api.LoaderDefault, ResolveDir: filepath.Dir(path)}
+		}
+	}
+	return api.OnLoadResult{}
+}
+
+// allowsMaps reports whether esbuild may follow what stands in a comment in a script in
+// dir. What a map names as its sources is read under Dev alone, for somebody who could as
+// well.
+func (f *fence) allowsMaps(dir, text string) bool {
+	if strings.HasPrefix(text, "data:") {
+		return true
+	}
+	// Where a name ends, esbuild and this may see differently: no URL has such characters.
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return false
+	}
+	short, _, _ := strings.Cut(text, "*/") // which may end the comment
+	return f.allowsMap(dir, text) && f.allowsMap(dir, short)
+}
+
+func (f *fence) allowsMap(dir, ref string) bool {
+	u, err := url.Parse(ref)
+	if err != nil || u.Scheme != "" && u.Scheme != "file" {
+		return true // it reads no file then
+	}
+	path := (&url.URL{Scheme: "file", Path: dir + "/"}).ResolveReference(u).Path
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	fi, err := os.Lstat(real)
+	return err == nil && fi.Mode().IsRegular() && fi.Size() <= maxFile && f.allows(real)
 }
 
 // wasmModules makes the default export of a .wasm file a WebAssembly.Module,
