@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	// buildTimeout bounds how long an app is bundled that a request waits for, and
-	// slotTimeout for how long it keeps others from it: a file of its own may hang.
+	// buildTimeout bounds how long an app is bundled, and slotTimeout for how long one
+	// that a request waits for keeps others from it: a file of its own may hang.
 	buildTimeout = time.Minute
 	slotTimeout  = 5 * time.Second
+	// buildsPerCore bounds how many hang at once: each may be a process.
+	buildsPerCore = 4
 	// keepWithin is how long the store waits for an isolate to pause.
 	keepWithin = 2 * time.Second
 )
@@ -98,10 +100,10 @@ func (r *release) code(ctx context.Context, asked bool) (*bundle.Bundle, error) 
 	if b := r.restore(); b != nil {
 		return b, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, buildTimeout, fmt.Errorf("bundling took longer than %s", buildTimeout))
-	defer cancel()
 	if asked {
-		leave, err := r.app.set.slot(ctx)
+		wait, cancel := context.WithTimeout(ctx, buildTimeout)
+		leave, err := r.app.set.slot(wait)
+		cancel()
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +117,23 @@ func (r *release) code(ctx context.Context, asked bool) (*bundle.Bundle, error) 
 
 // build makes the code of the app's files.
 func (r *release) build(ctx context.Context) error {
-	b, err := bundle.Build(ctx, bundle.Options{Root: r.cfg.Root, Entry: r.cfg.Entry, Dev: r.app.set.opts.Dev})
+	set := r.app.set
+	select {
+	case set.building <- struct{}{}:
+		defer func() { <-set.building }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, buildTimeout, fmt.Errorf("cannot bundle: it took longer than %s", buildTimeout))
+	defer cancel()
+	o := bundle.Options{Root: r.cfg.Root, Entry: r.cfg.Entry, Dev: set.opts.Dev}
+	var b *bundle.Bundle
+	var err error
+	if len(set.opts.Bundler) > 0 {
+		b, err = bundle.BuildApart(ctx, set.opts.Bundler, o)
+	} else {
+		b, err = bundle.Build(ctx, o)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

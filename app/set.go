@@ -54,6 +54,9 @@ type Options struct {
 	// no memory while they sleep, and isn't made anew by the next process. "": there is
 	// none.
 	Cache string
+	// Bundler is a command line of this program that bundles an app in a process of its
+	// own, as bundle.BuildApart wants it; none: this process does.
+	Bundler []string
 	// Tried is told of an app that was left for later, when it has been loaded, or could
 	// not be.
 	Tried func(app string)
@@ -87,6 +90,7 @@ type Set struct {
 	store     *store                          // nil: there is none
 	buffers   sync.Pool
 	slots     chan struct{} // has a token for each app that is being bundled for a request
+	building  chan struct{} // has a token for each app that is being bundled
 	asked     atomic.Int64  // requests that wait for their app to be loaded
 	threads   atomic.Int64  // lost for good
 	stop      chan struct{}
@@ -110,7 +114,7 @@ func NewSet(opts Options) (*Set, error) {
 	opts.Cores = cmp.Or(opts.Cores, runtime.GOMAXPROCS(0))
 	s := &Set{
 		opts: opts, log: opts.Log, stop: make(chan struct{}),
-		slots: make(chan struct{}, opts.Cores),
+		slots: make(chan struct{}, opts.Cores), building: make(chan struct{}, opts.Cores*buildsPerCore),
 	}
 	if opts.Crashes != "" {
 		if err := isolate.RecordCrashes(opts.Crashes); err != nil {

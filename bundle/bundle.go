@@ -31,6 +31,8 @@ type Options struct {
 	Root  string // the app's folder
 	Entry string // its entry point: absolute, or relative to Root
 	Dev   bool   // as under "nano run": NODE_ENV is development, and source lines are at hand
+	// Memory is how many bytes BuildApart may take; 0: 1 GiB. Build has no bound.
+	Memory int64
 }
 
 // Bundle is an app as one script. All of its methods may be called from any
@@ -47,7 +49,9 @@ type Bundle struct {
 }
 
 // Build bundles the entry point. It returns an *Error when the app's files
-// are at fault, and ctx's error as soon as ctx is done.
+// are at fault, and ctx's error as soon as ctx is done. Files of people who aren't
+// trusted are for BuildApart: esbuild may go on for ever with some of them, or take
+// all the memory that there is.
 func Build(ctx context.Context, o Options) (*Bundle, error) {
 	root, err := filepath.Abs(o.Root)
 	if err == nil {

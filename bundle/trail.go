@@ -60,8 +60,9 @@ var settingsFiles = []string{"package.json", "tsconfig.json", "jsconfig.json"}
 
 // A trail is all that decides what a build comes to: the files that are read, and the
 // places where one would be read instead if it were there. Each is looked at before
-// esbuild does. It also keeps esbuild from settings that are no plain files: it reads
-// those whole, whatever they are.
+// esbuild does. Where settings are no plain files, which esbuild would read whole all the
+// same, it says so. There are others that it doesn't know of (.pnp.cjs, what a package's
+// "main" and "exports" lead to): for those BuildApart has its bounds.
 type trail struct {
 	began time.Time
 

@@ -65,7 +65,7 @@ func newApp(name string) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), runCommand(), checkCommand(),
 			appsCommand(), logsCommand(), reloadCommand(), statusCommand(), topCommand(),
-			initCommand(), versionCommand(), completionCommand(), stopCommand(),
+			initCommand(), versionCommand(), completionCommand(), stopCommand(), bundleCommand(),
 		},
 		CommandNotFound: func(c *cli.Context, verb string) {},
 		OnUsageError:    usageError,

@@ -62,7 +62,7 @@ func runOne(ctx context.Context, path, listen string) error {
 	if err != nil {
 		return d.Fail(err)
 	}
-	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent, Cores: cores})
+	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent, Cores: cores, Bundler: bundler()})
 	if err != nil {
 		return d.Fail(err)
 	}

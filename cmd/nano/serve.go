@@ -105,7 +105,7 @@ func serve(ctx context.Context, path string) (err error) {
 	options := app.Options{
 		Log: log, Versions: s.control.Versions(), Asleep: s.control.Asleep(), Cache: cacheDirectory(),
 		Quarantines: s.control.Quarantines(), Crashes: s.control.Crashes(),
-		Event: s.control.AppEvent, Tried: s.control.AppTried, Cores: cores,
+		Event: s.control.AppEvent, Tried: s.control.AppTried, Cores: cores, Bundler: bundler(),
 	}
 	if !d.Single() {
 		h := &healer{began: time.Now(), log: log, replace: func(ctx context.Context) error {
