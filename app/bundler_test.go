@@ -14,18 +14,17 @@ import (
 	"github.com/nano-runtime/nano/bundle"
 )
 
-// actAsBundler makes the tests' program one that bundles.
-const actAsBundler = "-test.run=^TestActAsBundler$"
+// bundlerName is the program's name where it is to bundle.
+const bundlerName = "bundler"
 
-func TestActAsBundler(t *testing.T) {
-	if !slices.Contains(os.Args, actAsBundler) {
-		t.Skip("for TestBundler")
+func TestMain(m *testing.M) {
+	if os.Args[0] != bundlerName {
+		os.Exit(m.Run())
 	}
 	if err := bundle.ServeBuild(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(0)
 }
 
 // TestBundler has apps bundled in processes of their own: what is wrong with one is told
@@ -43,7 +42,7 @@ root = "bad"
 export default { fetch: (): Response => new Response("good") }
 -- bad/index.ts --
 let x = ;
-`, app.Options{Log: slog.New(slog.DiscardHandler), Bundler: []string{os.Args[0], actAsBundler}})
+`, app.Options{Log: slog.New(slog.DiscardHandler), Bundler: []string{bundlerName}})
 	failed := h.apply().Failed
 	var broken *bundle.Error
 	if err := failed["bad"]; !errors.As(err, &broken) || !strings.Contains(err.Error(), "index.ts:1:9: Unexpected \";\"\n    let x = ;\n            ^") {
