@@ -55,7 +55,7 @@ type Options struct {
 	// none.
 	Cache string
 	// Bundler is a command line of this program that bundles an app in a process of its
-	// own, as bundle.BuildApart wants it; none: this process does.
+	// own, as bundle.BuildApart wants it; none: this process does, as for who runs an app of his own.
 	Bundler []string
 	// Tried is told of an app that was left for later, when it has been loaded, or could
 	// not be.

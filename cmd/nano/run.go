@@ -62,7 +62,7 @@ func runOne(ctx context.Context, path, listen string) error {
 	if err != nil {
 		return d.Fail(err)
 	}
-	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent, Cores: cores, Bundler: bundler()})
+	set, err := app.NewSet(app.Options{Log: log, Dev: true, Event: c.AppEvent, Cores: cores})
 	if err != nil {
 		return d.Fail(err)
 	}
