@@ -134,6 +134,16 @@ func TestApartHasABound(t *testing.T) {
 	}
 }
 
+// until waits for what must come.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
 // TestApartTellsItsEnd kills bundlers, and starts what is none.
 func TestApartTellsItsEnd(t *testing.T) {
 	o := traps[0].set(t, fifo)
@@ -142,12 +152,10 @@ func TestApartTellsItsEnd(t *testing.T) {
 		_, err := apart(t.Context(), o)
 		done <- err
 	}()
-	for pid := 0; pid == 0; time.Sleep(10 * time.Millisecond) {
-		if pid = bundlerOf(t, os.Getpid()); pid != 0 {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-		}
+	pid := 0
+	until(t, "a bundler", func() bool { pid = bundlerOf(t, os.Getpid()); return pid != 0 })
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 	if err, want := <-done, "cannot bundle: the bundler ended unexpectedly: signal: killed"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -219,7 +227,12 @@ func TestBundlerEndsWithItsParent(t *testing.T) {
 	if err := gob.NewEncoder(stdin).Encode(o); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // it is in the FIFO by now, or will be
+	var writer *os.File // esbuild has opened the FIFO as soon as this can be, and reads until it is closed
+	until(t, "a build that hangs", func() bool {
+		writer, err = os.OpenFile(filepath.Join(o.Root, ".pnp.cjs"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		return err == nil
+	})
+	defer writer.Close()
 	stdin.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -253,17 +266,11 @@ func TestBundlerKnowsNothing(t *testing.T) {
 		}
 	}()
 	var pid int
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if pid = bundlerOf(t, os.Getpid()); pid == 0 {
-			continue
-		}
-		if score, _ := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid)); string(score) == "1000\n" && bounded(pid) {
-			break
-		}
-	}
-	if pid == 0 || !bounded(pid) {
-		t.Fatal("there is no bundler with a bound")
-	}
+	until(t, "a bundler with a bound", func() bool {
+		pid = bundlerOf(t, os.Getpid())
+		score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid))
+		return err == nil && string(score) == "1000\n" && bounded(pid)
+	})
 	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err != nil || string(env) != "GOMAXPROCS=3\x00" {
 		t.Errorf("its environment is %q, error %v", env, err)
 	}

@@ -62,10 +62,6 @@ func (w *worker) work() {
 	p := w.poller
 	for w.serveEvents() && w.completeDue() {
 		w.mu.Lock()
-		if w.lost {
-			w.mu.Unlock()
-			return
-		}
 		timeout := 0
 		if w.asleep = len(w.due) == 0; w.asleep {
 			timeout = -1
@@ -79,7 +75,9 @@ func (w *worker) work() {
 		w.next, w.count, w.asleep = 0, n, false
 		lost := w.lost
 		w.mu.Unlock()
-		if lost { // somebody thought it stuck when it had just moved on: these are nobody else's, and wait for nobody
+		// Somebody thought it stuck when it had just moved on: these are nobody else's, and
+		// nobody can take them over.
+		if lost {
 			for _, e := range w.events[:n] {
 				if int(e.Fd) == p.bells[w.share] {
 					w.ring() // that was for the one who has the role
