@@ -380,8 +380,6 @@ func TestLater(t *testing.T) {
 	w.write(archive)
 	time.Sleep(50 * time.Millisecond) // what is younger isn't kept
 	w.open(false)
-	sub := w.c.Subscribe()
-	defer sub.Close()
 	w.c.Serving()
 	w.want("one.test", "200 one 1")
 	w.await("all are tried", func() bool { return w.c.Last().Loading == 0 })
@@ -399,8 +397,9 @@ func TestLater(t *testing.T) {
 	seen := map[string]string{}
 	for len(seen) < 3 {
 		select {
-		case e := <-sub.C:
-			if e.App != "" {
+		case e := <-w.events.C:
+			switch e.Type {
+			case control.EventAdded, control.EventFailed:
 				seen[e.App] = e.Type
 			}
 		case <-time.After(deadline):

@@ -35,6 +35,8 @@ type world struct {
 	c    *control.Controller
 	addr string
 	log  *logBuffer
+	// events are those of the process, from before its start.
+	events *control.Subscription
 	// later has the first process leave apps for later.
 	later bool
 }
@@ -106,6 +108,7 @@ func (w *world) tryOpen(successor bool) error {
 	if err != nil {
 		return err
 	}
+	w.events = c.Subscribe() // before the start, which tells of apps at once
 	set, err := app.NewSet(app.Options{
 		Log: o.Log, Versions: c.Versions(), Asleep: c.Asleep(), Cache: filepath.Join(w.dir, "cache"), Event: c.AppEvent, Tried: c.AppTried,
 		Quarantines: c.Quarantines(),
