@@ -22,7 +22,7 @@ import (
 )
 
 // deadline is how long a test waits for what must come.
-const deadline = 20 * time.Second
+const deadline = 2 * time.Minute
 
 // host is a set of apps behind a real front end on a loopback port.
 type host struct {

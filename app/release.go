@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// loadTimeout bounds how long a module may await things at top level.
+	// loadTimeout bounds how long a module may take to load, with all that it awaits.
 	loadTimeout = 15 * time.Second
 	// crowded is how many calls an isolate has before a second one is thought of.
 	crowded = 8
@@ -223,7 +223,7 @@ func (r *release) newWorker(asked bool) (*worker, error) {
 	if !asked && r.app.quarantine.concerns(r.identity(), time.Now()) > 0 {
 		return nil, errQuarantined
 	}
-	ctx, cancel := context.WithTimeoutCause(set.ctx, loadTimeout, fmt.Errorf("top-level await took longer than %s", loadTimeout))
+	ctx, cancel := context.WithTimeoutCause(set.ctx, loadTimeout, fmt.Errorf("it took too long: more than %s, with what it awaits at top level", loadTimeout))
 	defer cancel()
 	for began := time.Now(); ; {
 		set.makeRoom()

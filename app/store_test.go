@@ -42,7 +42,7 @@ func stored(t testing.TB) (s *store, cfg config.App, e *entry, path string) {
 // build bundles an app whose files are old enough to be trusted.
 func build(t testing.TB, cfg config.App) *bundle.Bundle {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		b, err := bundle.Build(t.Context(), bundle.Options{Root: cfg.Root, Entry: cfg.Entry})
 		if err != nil {
 			t.Fatal(err)

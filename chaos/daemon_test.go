@@ -134,7 +134,7 @@ func (s *server) start() {
 func (s *server) stop() {
 	if st, err := s.status(); err == nil {
 		s.signal(st.PID, syscall.SIGTERM)
-		s.until("it ends", 30*time.Second, func() error {
+		s.until("it ends", time.Minute, func() error {
 			if alive(st.PID) {
 				return errors.New("it still runs")
 			}
@@ -163,7 +163,7 @@ func alive(pid int) bool {
 }
 
 func (s *server) status() (*admin.Status, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return s.client().Status(ctx)
 }
@@ -195,7 +195,7 @@ func (s *server) shape() (shape, error) {
 // goroutines asks the metrics for their number.
 func (s *server) goroutines() (int, error) {
 	var d net.Dialer
-	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return d.DialContext(ctx, "unix", s.socket)

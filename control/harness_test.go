@@ -25,7 +25,7 @@ import (
 )
 
 // deadline is how long a test waits for what must come.
-const deadline = 30 * time.Second
+const deadline = 2 * time.Minute
 
 // world is a controller with its apps behind a front end on a loopback port.
 type world struct {

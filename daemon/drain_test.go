@@ -56,7 +56,7 @@ func (l *load) connection(addr net.Addr) error {
 			return nil
 		default:
 		}
-		_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = nc.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := io.WriteString(nc, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"); err != nil {
 			return fmt.Errorf("request %d: %w", i, err)
 		}
@@ -102,7 +102,7 @@ func (l *load) end(t *testing.T) {
 // waitFor waits until something is so.
 func waitFor(t *testing.T, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it doesn't come to pass")
 		}
@@ -148,7 +148,7 @@ func TestTakeoverLosesNothing(t *testing.T) {
 	begin("0")
 	l.start(last.Addr(), 40)
 	l.await(t, "0")
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 5 {
 		begin(fmt.Sprint(i + 1))

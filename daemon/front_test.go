@@ -37,7 +37,7 @@ func serveTuned(t *testing.T, opts FrontOptions, tune func(*Front)) (*Front, net
 	done := make(chan error, 1)
 	go func() { done <- f.Serve(ln) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := f.Drain(ctx, 0); err != nil {
 			t.Errorf("drain: %v", err)
@@ -187,7 +187,7 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer near.Close()
-		_ = near.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = near.SetDeadline(time.Now().Add(time.Minute))
 		front.accept(far, netip.Addr{})
 		go func() {
 			_, _ = near.Write(input)

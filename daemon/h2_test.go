@@ -306,7 +306,7 @@ func TestTakeoverOverHTTP2(t *testing.T) {
 			break
 		}
 		begin(i + 1)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := fronts[i].Drain(ctx, handOverGrace); err != nil {
 			t.Error(err)
 		}

@@ -195,7 +195,7 @@ func TestSuspend(t *testing.T) {
 				var p http.Protocols
 				p.SetHTTP1(major == 1)
 				p.SetUnencryptedHTTP2(major == 2)
-				client := &http.Client{Transport: &http.Transport{Protocols: &p}, Timeout: 10 * time.Second}
+				client := &http.Client{Transport: &http.Transport{Protocols: &p}, Timeout: time.Minute}
 				defer client.CloseIdleConnections()
 				for range 20 {
 					res, err := client.Get("http://" + addr.String())
@@ -247,7 +247,7 @@ func TestSuspendGone(t *testing.T) {
 			nc.Close()
 			select {
 			case <-told:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("nobody was told")
 			}
 			waitFor(t, func() bool { return f.Stats().Connections == 0 })
@@ -357,7 +357,7 @@ func TestLostWorker(t *testing.T) {
 			}
 		}
 		for n := 2; n < len(conns); n += 2 {
-			_ = conns[n].SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = conns[n].SetReadDeadline(time.Now().Add(time.Minute))
 			if _, err := conns[n].Read(make([]byte, 1000)); err != nil {
 				t.Fatalf("round %d, request %d beside those that wait: %v", round, n, err)
 			}

@@ -23,7 +23,7 @@ import (
 )
 
 // deadline is how long a test waits for what must come.
-const deadline = 30 * time.Second
+const deadline = 2 * time.Minute
 
 // code is a name in the text: of a property's path, or of a module.
 var code = regexp.MustCompile("`([\\w.:/]+)`")

@@ -246,7 +246,7 @@ func TestSlowReader(t *testing.T) {
 		j.Logger().Info(line)
 	}
 	close(g.open)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !strings.Contains(g.String(), "dropped") {
 		if time.Now().After(deadline) {
 			t.Fatal("it isn't said that lines were dropped")
@@ -293,7 +293,7 @@ func TestFailingOutput(t *testing.T) {
 	q.close()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the queue isn't done")
 	}
 	if said > 0 {

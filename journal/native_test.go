@@ -40,7 +40,7 @@ func listen(t *testing.T, path string) *fakeJournald {
 // read returns the fields of the next entry, and whether it came as a file.
 func (f *fakeJournald) read() (fields map[string]string, fromFile bool) {
 	f.t.Helper()
-	if err := f.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := f.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		f.t.Fatal(err)
 	}
 	data, oob := make([]byte, 1<<20), make([]byte, 1024)

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a script waits for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
