@@ -123,6 +123,20 @@ func (c *call) isOver() bool {
 	return c.phase != waiting
 }
 
+// isGone reports whether the client went away, and ends the call then.
+func (c *call) isGone() bool {
+	if c.x.Context().Err() == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == waiting {
+		c.phase = over
+		c.x.Abort()
+	}
+	return true
+}
+
 // leave notes that the client went away.
 func (c *call) leave() {
 	c.mu.Lock()
