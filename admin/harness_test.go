@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,11 +21,9 @@ import (
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/control"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/internal/await"
 	"github.com/nano-runtime/nano/journal"
 )
-
-// deadline is how long a test waits for what must come.
-const deadline = 2 * time.Minute
 
 // files are what a bench is made of when a test doesn't say otherwise.
 const files = `
@@ -55,13 +51,13 @@ type bench struct {
 	journal  *journal.Journal
 	handler  http.Handler
 	front    string // address of the public port
-	log      *logBuffer
+	log      *await.Log
 	draining chan struct{}
 }
 
 func begin(t testing.TB, archive string) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), log: new(logBuffer), draining: make(chan struct{})}
+	b := &bench{t: t, dir: t.TempDir(), log: new(await.Log), draining: make(chan struct{})}
 	b.write(archive)
 	if err := os.Mkdir(filepath.Join(b.dir, "state"), 0o700); err != nil {
 		t.Fatal(err)
@@ -205,42 +201,4 @@ func (b *bench) public(host, path string) (int, string) {
 		b.t.Fatal(err)
 	}
 	return res.StatusCode, string(body)
-}
-
-// logged waits until a line of the log holds all of words.
-func (b *bench) logged(words ...string) {
-	b.t.Helper()
-	end := time.Now().Add(deadline)
-	for {
-		for line := range strings.Lines(b.log.String()) {
-			all := true
-			for _, w := range words {
-				all = all && strings.Contains(line, w)
-			}
-			if all {
-				return
-			}
-		}
-		if time.Now().After(end) {
-			b.t.Fatalf("no line with %q in\n%s", words, b.log)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

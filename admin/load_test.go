@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/admin"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // loadFiles are five apps that are under load while they and others change.
@@ -160,7 +161,7 @@ func (l *load) ask(nc net.Conn, r *bufio.Reader) bool {
 		method, payload = "POST", strings.Repeat("x", rand.IntN(200))
 	}
 	from, step := l.hotFrom.Load(), l.swaps.Load()
-	_ = nc.SetDeadline(time.Now().Add(deadline)) // an error shows at once
+	_ = nc.SetDeadline(time.Now().Add(await.Deadline)) // an error shows at once
 	if _, err := fmt.Fprintf(nc, "%s / HTTP/1.1\r\nHost: %s.test\r\nContent-Length: %d\r\n\r\n%s", method, host, len(payload), payload); err != nil {
 		l.fail("%s: send: %v", host, err)
 		return false
@@ -225,7 +226,7 @@ func (l *load) stream() {
 			return
 		default:
 		}
-		_ = nc.SetDeadline(time.Now().Add(deadline))
+		_ = nc.SetDeadline(time.Now().Add(await.Deadline))
 		if !lines.Scan() {
 			l.fail("stream: ended after %d ticks: %v", n, lines.Err())
 			return

@@ -25,7 +25,7 @@ func TestLife(t *testing.T) {
 	if _, got := b.public("two.test", "/"); got != "two 1" {
 		t.Errorf("got %q", got)
 	}
-	b.logged(`"admin write"`, `"path":"/admin/apps"`, `"status":201`, `"uid":1234`, `"pid":77`)
+	b.log.Await(t, `"admin write"`, `"path":"/admin/apps"`, `"status":201`, `"uid":1234`, `"pid":77`)
 
 	d := ok[admin.Detail](b, "GET", "/admin/apps/two", "")
 	if d.Version != 1 || d.By != "api uid=1234" || !d.Managed || d.State != "serving" || d.Requests != 1 || d.Codes["200"] != 1 {
@@ -253,7 +253,7 @@ func TestWriters(t *testing.T) {
 	b.send("GET", "/admin/apps", "")
 	b.send("DELETE", "/admin/apps/nope", "")
 	b.send("POST", "/admin/apps/nope/reload", "")
-	b.logged(`"admin write"`, "/nope/reload", `"uid":1234`)
+	b.log.Await(t, `"admin write"`, "/nope/reload", `"uid":1234`)
 	var got []string
 	for line := range strings.Lines(b.log.String()) {
 		var l struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nano-runtime/nano/admin"
 	"github.com/nano-runtime/nano/control"
+	"github.com/nano-runtime/nano/internal/await"
 	"github.com/nano-runtime/nano/journal"
 )
 
@@ -21,7 +22,7 @@ func TestLogs(t *testing.T) {
 	b := begin(t, files)
 	client := admin.NewClient(b.socket())
 	b.public("one.test", "/first")
-	b.logged("asked for http://one.test/first")
+	b.log.Await(t, "asked for http://one.test/first")
 	lines := func(q admin.LogQuery) (texts []string) {
 		t.Helper()
 		err := client.Logs(t.Context(), "one", q, func(l journal.Line) error {
@@ -58,7 +59,7 @@ func TestFollow(t *testing.T) {
 	}()
 	await := func(text string) {
 		t.Helper()
-		for end := time.After(deadline); ; {
+		for end := time.After(await.Deadline); ; {
 			select {
 			case l := <-got:
 				if strings.Contains(l.Text, text) {
@@ -159,7 +160,7 @@ func TestHalfRequests(t *testing.T) {
 	if _, err := nc.Write([]byte("POST /admin/apps HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + strconv.Itoa(len(text)) + "\r\n\r\n" + text)); err != nil {
 		t.Fatal(err)
 	}
-	b.logged("app added", `"app":"two"`)
+	b.log.Await(t, "app added", `"app":"two"`)
 	_ = nc.Close()
 	if status, _ := b.public("two.test", "/"); status != 200 {
 		t.Errorf("got %d", status)

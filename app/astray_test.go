@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // crowd asks for target from many connections until told to end, and reports what was not
@@ -185,14 +187,14 @@ func TestBrokenOffDownloads(t *testing.T) {
 			})
 		}
 		group.Wait()
-		until(t, "the end of the downloads", func() bool { return h.set.App("test").Stats().InFlight == 0 })
+		await.That(t, "the end of the downloads", func() bool { return h.set.App("test").Stats().InFlight == 0 })
 		return h.set.App("test").Heap()
 	}
 	first := round()
 	for range 3 {
 		round()
 	}
-	until(t, "a heap as after the first round", func() bool { return h.set.App("test").Heap() < first+1<<20 })
+	await.That(t, "a heap as after the first round", func() bool { return h.set.App("test").Heap() < first+1<<20 })
 }
 
 // A thread that had to be given up because JavaScript didn't end serves no client when it
@@ -208,8 +210,8 @@ func TestThreadThatComesBack(t *testing.T) {
 	if status, _ := h.get("test", "/sort"); status != http.StatusServiceUnavailable {
 		t.Errorf("the app that doesn't end: %d", status)
 	}
-	until(t, "the thread's abandonment", func() bool { return h.log.contains("cause=abandoned") })
-	until(t, "its end, or its arrest", func() bool { return slowThreads(t) == 0 })
+	await.That(t, "the thread's abandonment", func() bool { return h.log.Contains("cause=abandoned") })
+	await.That(t, "its end, or its arrest", func() bool { return slowThreads(t) == 0 })
 	stacks := make([]byte, 1<<20)
 	for _, stack := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		if strings.Contains(stack, "[chan receive, locked to thread") {

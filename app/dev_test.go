@@ -44,7 +44,7 @@ export default {
 	if status, body := h.get("test", "/"); status != 500 || body != "Internal Server Error\n" {
 		t.Errorf("in service: got %d %q", status, body)
 	}
-	if !h.log.contains("index.ts:6:30") {
+	if !h.log.Contains("index.ts:6:30") {
 		t.Errorf("the log doesn't say where:\n%s", h.log)
 	}
 }

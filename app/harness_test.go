@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -9,20 +8,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/internal/await"
 )
-
-// deadline is how long a test waits for what must come.
-const deadline = 2 * time.Minute
 
 // host is a set of apps behind a real front end on a loopback port.
 type host struct {
@@ -30,7 +24,7 @@ type host struct {
 	dir  string
 	set  *app.Set
 	addr string
-	log  *logBuffer
+	log  *await.Log
 }
 
 // start writes the files of an archive, among them nano.toml, and serves them.
@@ -45,7 +39,7 @@ func start(t testing.TB, archive string) *host {
 
 func newHost(t testing.TB, archive string) *host {
 	t.Helper()
-	log := new(logBuffer)
+	log := new(await.Log)
 	h := newHostWith(t, archive, app.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
 	h.log = log
 	return h
@@ -69,7 +63,7 @@ func newHostWith(t testing.TB, archive string, opts app.Options) *host {
 	served := make(chan error, 1)
 	go func() { served <- front.Serve(ln) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), deadline)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 		defer cancel()
 		if err := front.Drain(ctx, 0); err != nil {
 			t.Error(err)
@@ -123,7 +117,7 @@ func (h *host) request(method, host, target string, body io.Reader) *http.Reques
 var client = &http.Client{
 	Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       deadline,
+	Timeout:       await.Deadline,
 }
 
 // do sends a request and reads the whole answer.
@@ -145,45 +139,6 @@ func (h *host) get(host, target string) (int, string) {
 	h.t.Helper()
 	res, body := h.do(h.request("GET", host, target, nil))
 	return res.StatusCode, body
-}
-
-// until waits for what comes to be true, for deadline at the most.
-func until(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	end := time.Now().Add(deadline)
-	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
-		if is() {
-			tick.Stop()
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within %s", what, deadline)
-		}
-	}
-}
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) contains(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.buf.String(), text)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // one is the archive of a single app, named test, for the host "test".

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // settled is how long files must lie before what is made of them is kept.
@@ -26,7 +27,7 @@ const settled = 50 * time.Millisecond
 // cached is a host with its files and its cache in dir; "" is none of its own, and no cache.
 func cached(t testing.TB, dir, archive string) *host {
 	t.Helper()
-	log := new(logBuffer)
+	log := new(await.Log)
 	o := app.Options{Log: slog.New(slog.NewTextHandler(log, nil))}
 	if dir != "" {
 		o.Cache = filepath.Join(dir, "cache")
@@ -67,7 +68,7 @@ func (h *host) state(name string) app.State {
 // tried waits until no app is left for later.
 func (h *host) tried() {
 	h.t.Helper()
-	until(h.t, "all apps are tried", func() bool {
+	await.That(h.t, "all apps are tried", func() bool {
 		for _, a := range h.set.Apps() {
 			if s, _ := a.State(); s == app.Loading {
 				return false
@@ -126,7 +127,7 @@ func TestNextProcess(t *testing.T) {
 	first.begin()
 	first.tried()
 	for _, a := range first.set.Apps() {
-		until(t, a.Name+" sleeps, and takes no memory", func() bool {
+		await.That(t, a.Name+" sleeps, and takes no memory", func() bool {
 			s, _ := a.State()
 			return s == app.Sleeping && a.Forgotten()
 		})
@@ -237,11 +238,11 @@ export default {
 					}
 				}
 				h.get("test", "/throw")
-				until(t, "the exception is logged", func() bool {
+				await.That(t, "the exception is logged", func() bool {
 					return strings.Count(h.log.String(), "index.ts:5") == round+1
 				})
-				until(t, "the app sleeps", func() bool { return h.state("test") == app.Sleeping })
-				until(t, "its code is where it belongs", func() bool { return h.set.App("test").Forgotten() == c.cache })
+				await.That(t, "the app sleeps", func() bool { return h.state("test") == app.Sleeping })
+				await.That(t, "its code is where it belongs", func() bool { return h.set.App("test").Forgotten() == c.cache })
 				if round == 0 {
 					c.change(t, h)
 				}
@@ -265,7 +266,7 @@ func TestStopLoading(t *testing.T) {
 		if c.Failed["test"] == nil {
 			t.Error("the app was loaded")
 		}
-	case <-time.After(deadline):
+	case <-time.After(await.Deadline):
 		t.Fatal("it goes on")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 func TestLimits(t *testing.T) {
@@ -52,7 +54,7 @@ func TestLimits(t *testing.T) {
 			if res.StatusCode != tc.status || body != tc.want {
 				t.Errorf("got %d %q, want %d %q\n%s", res.StatusCode, body, tc.status, tc.want, h.log)
 			}
-			if !h.log.contains(tc.log) {
+			if !h.log.Contains(tc.log) {
 				t.Errorf("the log has no %q:\n%s", tc.log, h.log)
 			}
 		})
@@ -120,7 +122,7 @@ func TestConcurrency(t *testing.T) {
 			t.Errorf("inside: got %d", res.StatusCode)
 		}
 	}
-	if !h.log.contains("limit=concurrency") {
+	if !h.log.Contains("limit=concurrency") {
 		t.Errorf("not in the log:\n%s", h.log)
 	}
 }
@@ -218,7 +220,7 @@ func TestStuckGoroutine(t *testing.T) {
 	if (r.url.endsWith("/park")) new Array(2 ** 27).fill(0);
 	return new Response("ok");
 } }`))
-	c := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: deadline}
+	c := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: await.Deadline}
 	defer c.CloseIdleConnections()
 	var reused bool
 	get := func(target string) (int, string) {

@@ -7,10 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nano-runtime/nano/app"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 func TestHosts(t *testing.T) {
@@ -224,7 +228,7 @@ export default {
 }`))
 	seen := func(want string) {
 		t.Helper()
-		until(t, "the app sees "+want, func() bool { _, body := h.get("test", "/seen"); return strings.Contains(body, want) })
+		await.That(t, "the app sees "+want, func() bool { _, body := h.get("test", "/seen"); return strings.Contains(body, want) })
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	gone := make(chan struct{})
@@ -234,7 +238,7 @@ export default {
 			res.Body.Close()
 		}
 	}()
-	until(t, "the request is in flight", func() bool { return h.set.App("test").Stats().InFlight > 0 })
+	await.That(t, "the request is in flight", func() bool { return h.set.App("test").Stats().InFlight > 0 })
 	cancel()
 	<-gone
 	seen("signal")
@@ -251,6 +255,48 @@ export default {
 	seen("cancel")
 }
 
+// A client that doesn't wait for a cold start is no failure of the app's.
+func TestClientLeavesColdStart(t *testing.T) {
+	starts, goOn := make(chan struct{}, 3), make(chan struct{}, 3)
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		starts <- struct{}{}
+		<-goOn
+	}))
+	t.Cleanup(upstream.Close)
+	goOn <- struct{}{}
+	h := start(t, one(`idle = "1s"
+egress = ["127.0.0.1"]
+env = { UPSTREAM = "`+upstream.URL+`" }`, `
+import { env } from "cloudflare:workers";
+await fetch(env.UPSTREAM);
+export default { fetch: () => new Response("ok") };
+`))
+	<-starts
+	await.That(t, "the app sleeps", func() bool { return h.state("test") == app.Sleeping })
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if res, err := client.Do(h.request("GET", "test", "/", nil).WithContext(ctx)); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-starts
+	cancel()
+	<-gone
+	await.That(t, "the request is over", func() bool { return h.set.App("test").Stats().InFlight == 0 })
+	goOn <- struct{}{}
+	if status, body := h.get("test", "/"); status != 200 || body != "ok" {
+		t.Errorf("the next one got %d %q", status, body)
+	}
+	if codes := h.set.App("test").Stats().Requests; codes[0] != 1 || codes[200] != 1 || len(codes) != 2 {
+		t.Errorf("counted %v", codes)
+	}
+	if h.log.Contains("cannot start") {
+		t.Errorf("logged:\n%s", h.log)
+	}
+}
+
 func TestWaitUntil(t *testing.T) {
 	h := start(t, one("", `
 let done = false;
@@ -264,5 +310,5 @@ export default {
 	if _, body := h.get("test", "/"); body != "first" {
 		t.Errorf("got %q", body)
 	}
-	until(t, "what waitUntil waits for is done", func() bool { _, body := h.get("test", "/done"); return body == "true" })
+	await.That(t, "what waitUntil waits for is done", func() bool { _, body := h.get("test", "/done"); return body == "true" })
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // hidden is in all that the app of TestValues throws and is made of: no client may see it.
@@ -192,7 +194,7 @@ func (h *host) raw(t testing.TB, request string, end bool) []byte {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(deadline)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(await.Deadline)); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
@@ -203,7 +205,7 @@ func (h *host) raw(t testing.TB, request string, end bool) []byte {
 	}()
 	all, err := io.ReadAll(c)
 	if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() {
-		t.Fatalf("%.500q has no end of an answer within %s: %.500q", request, deadline, all)
+		t.Fatalf("%.500q has no end of an answer within %s: %.500q", request, await.Deadline, all)
 	}
 	return all
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 func apart(ctx context.Context, o Options) (*Bundle, error) {
@@ -134,16 +136,6 @@ func TestApartHasABound(t *testing.T) {
 	}
 }
 
-// until waits for what must come.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("in vain: %s", what)
-		}
-	}
-}
-
 // TestApartTellsItsEnd kills bundlers, and starts what is none.
 func TestApartTellsItsEnd(t *testing.T) {
 	o := traps[0].set(t, fifo)
@@ -153,7 +145,7 @@ func TestApartTellsItsEnd(t *testing.T) {
 		done <- err
 	}()
 	pid := 0
-	until(t, "a bundler", func() bool { pid = bundlerOf(t, os.Getpid()); return pid != 0 })
+	await.That(t, "a bundler", func() bool { pid = bundlerOf(t, os.Getpid()); return pid != 0 })
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +220,7 @@ func TestBundlerEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var writer *os.File // esbuild has opened the FIFO as soon as this can be, and reads until it is closed
-	until(t, "a build that hangs", func() bool {
+	await.That(t, "a build that hangs", func() bool {
 		writer, err = os.OpenFile(filepath.Join(o.Root, ".pnp.cjs"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		return err == nil
 	})
@@ -266,7 +258,7 @@ func TestBundlerKnowsNothing(t *testing.T) {
 		}
 	}()
 	var pid int
-	until(t, "a bundler with a bound", func() bool {
+	await.That(t, "a bundler with a bound", func() bool {
 		pid = bundlerOf(t, os.Getpid())
 		score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid))
 		return err == nil && string(score) == "1000\n" && bounded(pid)

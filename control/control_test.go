@@ -16,6 +16,7 @@ import (
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/control"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // TestStart starts with apps that can't run: the others serve.
@@ -53,7 +54,7 @@ root = "/nonexistent"
 
 // TestStartWithoutConfiguration doesn't: nothing would be right.
 func TestStartWithoutConfiguration(t *testing.T) {
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
 	w.write("-- etc/nano.toml --\n[apps.x]\nhost = [\"x\"]\n[server]\ndrain_timeout = 5\n")
 	err := w.tryOpen(false)
 	var problems config.Problems
@@ -232,7 +233,7 @@ root = "../../broken"
 `)
 	refused := func(want string) {
 		t.Helper()
-		next := &world{t: t, dir: old.dir, log: new(logBuffer)}
+		next := &world{t: t, dir: old.dir, log: new(await.Log)}
 		err := next.tryOpen(true)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Fatalf("got %v, want %q", err, want)
@@ -325,7 +326,7 @@ root = "../../three"
 
 // TestBadRecord starts where the last process left nonsense.
 func TestBadRecord(t *testing.T) {
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
 	w.write(files + "-- state/running.json --\n{\"apps\": 7}\n")
 	w.open(false)
 	w.c.Serving()
@@ -376,7 +377,7 @@ func TestEvents(t *testing.T) {
 // process find them.
 func TestLater(t *testing.T) {
 	archive := strings.Replace(files, "[apps.two]", "[apps.broken]\nhosts = [\"broken.test\"]\nroot = \"../broken\"\n[apps.two]", 1)
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer), later: true}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log), later: true}
 	w.write(archive)
 	time.Sleep(50 * time.Millisecond) // what is younger isn't kept
 	w.open(false)
@@ -402,7 +403,7 @@ func TestLater(t *testing.T) {
 			case control.EventAdded, control.EventFailed:
 				seen[e.App] = e.Type
 			}
-		case <-time.After(deadline):
+		case <-time.After(await.Deadline):
 			t.Fatalf("events: %v", seen)
 		}
 	}

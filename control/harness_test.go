@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,10 +20,8 @@ import (
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/control"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/internal/await"
 )
-
-// deadline is how long a test waits for what must come.
-const deadline = 2 * time.Minute
 
 // world is a controller with its apps behind a front end on a loopback port.
 type world struct {
@@ -34,7 +30,7 @@ type world struct {
 	set  *app.Set
 	c    *control.Controller
 	addr string
-	log  *logBuffer
+	log  *await.Log
 	// events are those of the process, from before its start.
 	events *control.Subscription
 	// later has the first process leave apps for later.
@@ -68,7 +64,7 @@ throw new Error("not today")
 // begin serves the files of an archive.
 func begin(t testing.TB, archive string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
 	w.write(archive)
 	w.open(false)
 	w.c.Serving()
@@ -78,7 +74,7 @@ func begin(t testing.TB, archive string) *world {
 // again is another process on the same files.
 func (w *world) again(successor bool) *world {
 	w.t.Helper()
-	n := &world{t: w.t, dir: w.dir, log: new(logBuffer), later: w.later}
+	n := &world{t: w.t, dir: w.dir, log: new(await.Log), later: w.later}
 	n.open(successor)
 	return n
 }
@@ -102,7 +98,7 @@ func (w *world) tryOpen(successor bool) error {
 		return err
 	}
 	o := w.options(successor)
-	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(w.t.Context(), await.Deadline)
 	defer cancel()
 	c, err := control.Open(ctx, o)
 	if err != nil {
@@ -187,7 +183,7 @@ func (w *world) await(what string, is func() bool) {
 	w.t.Helper()
 	sub := w.c.Subscribe()
 	defer sub.Close()
-	end := time.After(deadline)
+	end := time.After(await.Deadline)
 	for !is() {
 		select {
 		case <-sub.C:
@@ -229,24 +225,6 @@ func (w *world) info(name string) app.Info {
 		w.t.Fatalf("there is no app %q", name)
 	}
 	return a.Info()
-}
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func wantError(t *testing.T, err, target error) {

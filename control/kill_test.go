@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/control"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // The variables by which TestKill tells the process that it kills what to do.
@@ -38,7 +39,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		times = 15
 	}
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
 	w.write(files)
 	known, midway := 0, 0
 	for range times {
@@ -104,7 +105,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: dir, log: new(logBuffer)}
+	w := &world{t: t, dir: dir, log: new(await.Log)}
 	w.open(false)
 	w.c.Serving()
 	if o := w.c.Last(); !o.OK() || strings.Contains(w.log.String(), "level=ERROR") || strings.Contains(w.log.String(), "level=WARN") {

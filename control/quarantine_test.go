@@ -11,6 +11,7 @@ import (
 
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/control"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 const hostileFiles = `
@@ -28,7 +29,7 @@ const inQuarantine = "503 the app is in quarantine"
 // ban has the app called hostile lose isolates until it is in quarantine.
 func ban(t *testing.T, w *world) {
 	t.Helper()
-	end := time.Now().Add(deadline)
+	end := time.Now().Add(await.Deadline)
 	for w.info("hostile").State != app.Quarantined {
 		if time.Now().After(end) {
 			t.Fatalf("it is not in quarantine:\n%s", w.log)
@@ -145,12 +146,12 @@ export default { fetch: () => new Response("one 2") }
 	}
 	w.write("-- state/crashes --\n" + lines.String())
 
-	next := &world{t: t, dir: w.dir, log: new(logBuffer)}
+	next := &world{t: t, dir: w.dir, log: new(await.Log)}
 	if err := next.tryOpen(true); err == nil || !strings.Contains(err.Error(), "crashed an earlier process") {
 		t.Errorf("a generation that would lose the app: %v", err)
 	}
 	next.c.Close()
-	next = &world{t: t, dir: w.dir, log: new(logBuffer), later: true}
+	next = &world{t: t, dir: w.dir, log: new(await.Log), later: true}
 	next.open(false)
 	next.c.Serving()
 	next.want("one.test", inQuarantine)

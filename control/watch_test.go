@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/nano-runtime/nano/app"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // watched is files with watching on, and an app that is deployed by swapping a link.
 func watched(t *testing.T) *world {
-	w := &world{t: t, dir: t.TempDir(), log: new(logBuffer)}
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
 	w.write(strings.Replace(files, "watch = false", "watch = true", 1) + `
 -- etc/apps.d/linked.toml --
 [apps.linked]

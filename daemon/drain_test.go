@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // load sends requests on kept-alive connections, one after another on each and without
@@ -87,7 +89,7 @@ func (l *load) by(name string) int64 {
 func (l *load) await(t *testing.T, name string) {
 	t.Helper()
 	target := l.by(name) + 200
-	waitFor(t, func() bool { return l.by(name) >= target || l.failed.Load() != nil })
+	await.That(t, fmt.Sprintf("%d requests to %q", target, name), func() bool { return l.by(name) >= target || l.failed.Load() != nil })
 }
 
 func (l *load) end(t *testing.T) {
@@ -96,16 +98,6 @@ func (l *load) end(t *testing.T) {
 	l.wg.Wait()
 	if err := l.failed.Load(); err != nil {
 		t.Fatal(*err)
-	}
-}
-
-// waitFor waits until something is so.
-func waitFor(t *testing.T, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it doesn't come to pass")
-		}
 	}
 }
 
@@ -187,7 +179,7 @@ func TestDrainAnswersIdleConnections(t *testing.T) {
 	}
 	drained := make(chan error, 1)
 	go func() { drained <- f.Drain(context.Background(), time.Minute) }()
-	waitFor(t, f.isDraining)
+	await.That(t, "the drain", f.isDraining)
 	if res := ask(); !res.Close || res.StatusCode != 200 {
 		t.Errorf("got %v, want a last response", res)
 	}
@@ -199,7 +191,7 @@ func TestDrainAnswersIdleConnections(t *testing.T) {
 func TestDrainEndsIdleConnectionsAfterTheGrace(t *testing.T) {
 	f, addr := serveFront(t, named("a"))
 	nc := dial(t, addr)
-	waitFor(t, func() bool { return f.Stats().Connections == 1 })
+	await.That(t, "all connections", func() bool { return f.Stats().Connections == 1 })
 	closed := make(chan error, 1)
 	go func() {
 		_, err := nc.Read(make([]byte, 1))
@@ -234,7 +226,7 @@ func TestDrainTimeoutEndsStreams(t *testing.T) {
 		t.Error("the drain says that it cut nothing off")
 	}
 	<-gone
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 }
 
 func TestDrainAnswersWhatWaitsInTheQueue(t *testing.T) {
@@ -253,7 +245,7 @@ func TestDrainAnswersWhatWaitsInTheQueue(t *testing.T) {
 	f := NewFront(named("a"))
 	served := make(chan error, 1)
 	go func() { served <- f.Serve(ln) }()
-	waitFor(t, func() bool { return f.Stats().Connections > 0 })
+	await.That(t, "a connection", func() bool { return f.Stats().Connections > 0 })
 	if err := f.Drain(t.Context(), time.Second); err != nil {
 		t.Error(err)
 	}

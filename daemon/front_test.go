@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // serveFront runs a front end on a port of its own until the test ends.
@@ -102,7 +104,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var out lockedBuffer
+			var out await.Log
 			_, addr := serveFront(t, FrontOptions{
 				Access:      slog.New(slog.NewJSONHandler(&out, nil)),
 				AccessEvery: tt.every,
@@ -124,7 +126,7 @@ func TestAccessLog(t *testing.T) {
 				b.WriteString("\r\n")
 			}
 			talk(t, addr, b.String())
-			waitFor(t, func() bool { return strings.Count(out.String(), "\n") >= len(tt.want) })
+			await.That(t, "a line for each request", func() bool { return strings.Count(out.String(), "\n") >= len(tt.want) })
 			var paths []string
 			for line := range strings.Lines(out.String()) {
 				var got struct {
@@ -162,7 +164,7 @@ func TestProbe(t *testing.T) {
 		t.Error("it succeeds at a standstill")
 	}
 	f.mu.Unlock()
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 }
 
 // Whatever comes in, what goes out is well-formed responses.

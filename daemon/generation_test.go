@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // program is the program under test, running in processes of its own.
@@ -31,27 +33,10 @@ type program struct {
 	addr   net.Addr
 	first  int // process id
 	client *http.Client
-	output *lockedBuffer
+	output *await.Log
 
 	mu       sync.Mutex
 	messages []string // that systemd would have got
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // startProgram starts the program like systemd: it gets its sockets by name, and tells
@@ -62,7 +47,7 @@ func startProgram(t *testing.T, names ...string) *program {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, dir: t.TempDir(), output: new(lockedBuffer)}
+	p := &program{t: t, dir: t.TempDir(), output: new(await.Log)}
 	p.configure("serve 1")
 	p.copyBinary()
 	notify := p.listenForMessages()
@@ -188,7 +173,7 @@ func (p *program) awaitMessage(expression string, after int) int {
 	p.t.Helper()
 	re := regexp.MustCompile(expression)
 	var number int
-	waitFor(p.t, func() bool {
+	await.That(p.t, "a message like "+re.String(), func() bool {
 		messages := p.sent()
 		for _, m := range messages[min(after, len(messages)):] {
 			if match := re.FindStringSubmatch(m); match != nil {
@@ -256,7 +241,7 @@ func (p *program) pid() int {
 func (p *program) await(pid int) int {
 	p.t.Helper()
 	var status syscall.WaitStatus
-	waitFor(p.t, func() bool {
+	await.That(p.t, fmt.Sprintf("the end of process %d", pid), func() bool {
 		got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
 		if err != nil {
 			p.t.Fatalf("process %d: %v", pid, err)
@@ -402,7 +387,7 @@ func TestGenerationsThatFail(t *testing.T) {
 				t.Errorf("%d serves, want %d", pid, p.first)
 			}
 			l.await(t, fmt.Sprint(p.first))
-			waitFor(t, func() bool { return len(children(t, p.first)) == 0 })
+			await.That(t, "the end of the children", func() bool { return len(children(t, p.first)) == 0 })
 		})
 	}
 	t.Run("no program", func(t *testing.T) {
@@ -419,7 +404,7 @@ func TestGenerationsThatFail(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- p.upgrade() }()
 		var pid int
-		waitFor(t, func() bool {
+		await.That(t, "a child", func() bool {
 			if list := children(t, p.first); len(list) > 0 {
 				pid = list[0]
 			}
@@ -475,7 +460,7 @@ func TestUpgradeStorm(t *testing.T) {
 	group.Wait()
 	// All but the last one end, and none is left as a zombie.
 	since := time.Now()
-	waitFor(t, func() bool {
+	await.That(t, "the end of the others", func() bool {
 		list := processes(t)
 		for _, pid := range list {
 			if pid != main() {
@@ -696,7 +681,7 @@ func TestSocketsThatCannotBeUsed(t *testing.T) {
 		if err := again.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool {
+		await.That(t, "the next process's socket", func() bool {
 			nc, err := net.Dial("unix", p.path("public"))
 			if err == nil {
 				_ = nc.Close()

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // h2client is a client that speaks frames.
@@ -88,7 +90,7 @@ func TestRapidReset(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, c.nc) }()
 	<-sent // the server may end it before
 	_ = c.nc.Close()
-	waitFor(t, func() bool { return f.Stats().Connections == 0 && running.Load() == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 && running.Load() == 0 })
 	if most.Load() > 128 {
 		t.Errorf("%d handlers ran at once, want 128 at most", most.Load())
 	}
@@ -113,7 +115,7 @@ func TestContinuationFlood(t *testing.T) {
 	}()
 	c.untilEnd()
 	_ = c.nc.Close()
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
@@ -149,7 +151,7 @@ func TestFloodsOfControlFrames(t *testing.T) {
 				}
 			}
 			_ = c.nc.Close()
-			waitFor(t, func() bool { return f.Stats().Connections == 0 })
+			await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 		})
 	}
 }
@@ -301,7 +303,7 @@ func TestTakeoverOverHTTP2(t *testing.T) {
 		})
 	}
 	for i := range counts {
-		waitFor(t, func() bool { return counts[i].Load() > 500 || t.Failed() })
+		await.That(t, "500 requests", func() bool { return counts[i].Load() > 500 || t.Failed() })
 		if i == len(counts)-1 {
 			break
 		}

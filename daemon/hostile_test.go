@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // hasty makes the front end lose its patience soon.
@@ -189,7 +191,7 @@ func TestThousandsOfIdleConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, func() bool { return f.Stats().Connections == crowd })
+	await.That(t, "all connections", func() bool { return f.Stats().Connections == crowd })
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	// The client's side is in this, too.
@@ -226,7 +228,7 @@ func TestFullHouse(t *testing.T) {
 	for range limit {
 		dial(t, addr)
 	}
-	waitFor(t, func() bool { return f.Stats().Connections == limit })
+	await.That(t, "all connections", func() bool { return f.Stats().Connections == limit })
 	for range 2 * limit {
 		if got := statuses(t, talk(t, addr, quick)); len(got) != 1 || got[0] != 200 {
 			t.Fatalf("beside idle connections: %v", got)
@@ -240,7 +242,7 @@ func TestFullHouse(t *testing.T) {
 		}
 		held = append(held, nc)
 	}
-	waitFor(t, func() bool { return busy(f) == limit })
+	await.That(t, "so many exchanges", func() bool { return busy(f) == limit })
 	late := make(chan string, 1)
 	go func() { late <- talk(t, addr, quick) }()
 	close(hold)
@@ -265,7 +267,7 @@ func TestGreedyClient(t *testing.T) {
 	for range 10 {
 		group.Go(func() { talk(t, addr, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") })
 	}
-	waitFor(t, func() bool { return busy(f) == 10 })
+	await.That(t, "so many exchanges", func() bool { return busy(f) == 10 })
 	nc := dial(t, addr)
 	if answer, _ := io.ReadAll(nc); len(answer) != 0 {
 		t.Errorf("got %q", answer)
@@ -293,7 +295,7 @@ func TestManyLargeHeads(t *testing.T) {
 		})
 		defer nc.Close()
 	}
-	waitFor(t, func() bool { return f.Stats().Refused >= 32 }) // 8 have 32 KiB each
+	await.That(t, "refusals", func() bool { return f.Stats().Refused >= 32 }) // 8 have 32 KiB each
 	f.mu.Lock()
 	heads := f.heads
 	f.mu.Unlock()
@@ -308,7 +310,7 @@ func TestManyLargeHeads(t *testing.T) {
 		}
 		return true
 	})
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 	if f.heads != 0 {
 		t.Errorf("%d bytes were not given back", f.heads)
 	}
@@ -331,7 +333,7 @@ func TestClientsThatLeave(t *testing.T) {
 		}
 		_ = nc.Close()
 	}
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 }
 
 // However a request is cut into packets, it is the same one.

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/sys/unix"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // One that waits, or takes long, without saying so keeps nobody for more than a moment,
@@ -49,7 +51,7 @@ func TestStuckHandlers(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, func() bool { return int(entered.Load()) == len(stuck) })
+	await.That(t, "all handlers are entered", func() bool { return int(entered.Load()) == len(stuck) })
 	for range 20 {
 		if got := statuses(t, talk(t, addr, "GET /quick HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")); len(got) != 1 || got[0] != 200 {
 			t.Errorf("beside them: got %v", got)
@@ -101,7 +103,7 @@ func TestRestingConnections(t *testing.T) {
 			}
 		}
 	}
-	waitFor(t, func() bool { return f.Stats().Connections == crowd && runtime.NumGoroutine() < before+crowd/4 })
+	await.That(t, "all connections", func() bool { return f.Stats().Connections == crowd && runtime.NumGoroutine() < before+crowd/4 })
 }
 
 func TestSuspend(t *testing.T) {
@@ -250,7 +252,7 @@ func TestSuspendGone(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatal("nobody was told")
 			}
-			waitFor(t, func() bool { return f.Stats().Connections == 0 })
+			await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 		})
 	}
 }
@@ -337,11 +339,11 @@ func TestLostWorker(t *testing.T) {
 		for n := range conns {
 			conns[n] = dial(t, addr)
 		}
-		waitFor(t, func() bool { return f.Stats().Connections == round*len(conns) })
+		await.That(t, "all connections", func() bool { return f.Stats().Connections == round*len(conns) })
 		f.poller.mu.Lock()
 		w := f.poller.workers[0]
 		f.poller.mu.Unlock()
-		waitFor(t, func() bool {
+		await.That(t, "a worker that sleeps", func() bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.asleep || w.lost

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // serveOne has a handler answer one raw request and returns the raw answer, without
@@ -426,7 +428,7 @@ func TestWebSocket(t *testing.T) {
 		t.Errorf("the front end knows of %d connections, want 1", n)
 	}
 	_ = ws.Close(websocket.StatusNormalClosure, "")
-	waitFor(t, func() bool { return f.Stats().Connections == 0 })
+	await.That(t, "the end of the connections", func() bool { return f.Stats().Connections == 0 })
 }
 
 // To close the body ends a read that waits, whoever does it.

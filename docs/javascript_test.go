@@ -15,15 +15,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nano-runtime/nano/app"
 	"github.com/nano-runtime/nano/config"
 	"github.com/nano-runtime/nano/daemon"
+	"github.com/nano-runtime/nano/internal/await"
 )
-
-// deadline is how long a test waits for what must come.
-const deadline = 2 * time.Minute
 
 // code is a name in the text: of a property's path, or of a module.
 var code = regexp.MustCompile("`([\\w.:/]+)`")
@@ -100,7 +97,7 @@ func run(t *testing.T, module string) (status int, body []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 	defer cancel()
 	defer func() {
 		if err := set.Close(ctx); err != nil {
@@ -125,7 +122,7 @@ func run(t *testing.T, module string) (status int, body []byte) {
 			t.Error(err)
 		}
 	}()
-	client := &http.Client{Timeout: deadline, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: await.Deadline, Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Get("http://" + ln.Addr().String() + "/")
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 func TestLimiter(t *testing.T) {
@@ -88,7 +90,7 @@ func TestLimiterFlush(t *testing.T) {
 // The flood of one app is cut down and said; the others don't notice.
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out buffer
+		var out await.Log
 		j, err := New(Options{Mode: Text, Output: &out})
 		if err != nil {
 			t.Fatal(err)

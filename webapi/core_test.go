@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nano-runtime/nano/internal/await"
 	"github.com/nano-runtime/nano/isolate"
 )
 
@@ -477,7 +478,7 @@ func TestLargeBodies(t *testing.T) {
 func tryLoad(t *testing.T, code string) error {
 	t.Helper()
 	a := open(t, nowhere, nil)
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 	defer cancel()
 	_, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: "{}"})
 	return err

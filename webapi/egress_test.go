@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 func TestIsPublic(t *testing.T) {
@@ -132,7 +134,7 @@ func TestDial(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), deadline)
+			ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 			defer cancel()
 			conn, err := egress{test.allows}.dial(ctx, "tcp", net.JoinHostPort(test.host, port))
 			if conn != nil {

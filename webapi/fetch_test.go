@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // serve starts a server for fetches.
@@ -305,7 +307,7 @@ func TestAbort(t *testing.T) {
 	var open atomic.Int64 // requests that the server is busy with
 	opened := func(t *testing.T, want int64) {
 		t.Helper()
-		for end := time.Now().Add(deadline); open.Load() != want; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(await.Deadline); open.Load() != want; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("the server has %d requests open, want %d", open.Load(), want)
 			}

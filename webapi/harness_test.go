@@ -12,11 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nano-runtime/nano/internal/await"
 	"github.com/nano-runtime/nano/isolate"
 )
-
-// deadline is how long a test waits for something that should take milliseconds.
-const deadline = 2 * time.Minute
 
 var snapshot = sync.OnceValues(func() (*isolate.Snapshot, error) { return isolate.NewSnapshot(Prelude()) })
 
@@ -60,7 +58,7 @@ func load(t testing.TB, code string, allows func(string, netip.AddrPort) bool) *
 func loadWith(t testing.TB, code string, allows func(string, netip.AddrPort) bool, assets http.Handler) *app {
 	t.Helper()
 	a := open(t, allows, assets)
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 	defer cancel()
 	if _, err := a.isolate.Load(ctx, isolate.Module{Code: []byte(code), Name: "app:test", Env: `{"GREETING":"hi"}`, Assets: assets != nil}); err != nil {
 		t.Fatal(err)
@@ -235,10 +233,10 @@ func (a *app) wait(event <-chan struct{}) {
 	a.t.Helper()
 	select {
 	case <-event:
-	case <-time.After(deadline):
+	case <-time.After(await.Deadline):
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.t.Fatalf("nothing came for %s; logs: %s", deadline, strings.Join(a.logs, "\n"))
+		a.t.Fatalf("nothing came for %s; logs: %s", await.Deadline, strings.Join(a.logs, "\n"))
 	}
 }
 

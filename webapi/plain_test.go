@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // script answers one connection after the other: serve gets the number of the connection, from 1.
@@ -246,7 +248,7 @@ func (c *refusedConn) Write(p []byte) (int, error) {
 		}
 		if err := raw.Control(func(fd uintptr) {
 			list := []unix.PollFd{{Fd: int32(fd)}} // a reset is told of in any case
-			if n, err := unix.Poll(list, int(deadline.Milliseconds())); n == 0 {
+			if n, err := unix.Poll(list, int(await.Deadline.Milliseconds())); n == 0 {
 				c.t.Errorf("the server hasn't reset the connection: %v", err)
 			}
 		}); err != nil {
@@ -344,7 +346,7 @@ func expectGone(t *testing.T, gone <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-gone:
-	case <-time.After(deadline):
+	case <-time.After(await.Deadline):
 		t.Error("the connection is open")
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nano-runtime/nano/admin"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // TestBundlers has a daemon bundle an app that never gets there: another is loaded all
@@ -42,7 +42,7 @@ func TestBundlers(t *testing.T) {
 	}
 	cmd := exec.Command(nano, "serve", "-c", filepath.Join(dir, "nano.toml"))
 	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+filepath.Join(dir, "state"), "NANO_SOCKET="+socket)
-	log := new(screen)
+	log := new(await.Log)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -51,11 +51,11 @@ func TestBundlers(t *testing.T) {
 		_ = cmd.Process.Kill() // it may have been
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("%s", log.b.String())
+			t.Logf("%s", log)
 		}
 	}()
 	var stuck []string
-	until(t, "a bundler waits for the FIFO", func() bool {
+	await.That(t, "a bundler waits for the FIFO", func() bool {
 		stuck = children(t, cmd.Process.Pid)
 		return len(stuck) == 1
 	})
@@ -63,7 +63,7 @@ func TestBundlers(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := admin.NewClient(socket)
-	until(t, "the daemon answers", func() bool {
+	await.That(t, "the daemon answers", func() bool {
 		_, err := client.Status(t.Context())
 		return err == nil
 	})
@@ -76,20 +76,10 @@ func TestBundlers(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the bundler has ended", func() bool {
+	await.That(t, "the bundler has ended", func() bool {
 		_, err := os.Stat(stuck[0])
 		return err != nil || strings.Contains(field(stuck[0], "State"), "Z")
 	})
-}
-
-// until waits for what must come.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("in vain: %s", what)
-		}
-	}
 }
 
 // children are the bundlers of a process, by their folders in /proc.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nano-runtime/nano/admin"
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // TestWritesDuringReloads changes apps while one generation follows the other: every
@@ -42,7 +43,7 @@ func TestWritesDuringReloads(t *testing.T) {
 	}
 	cmd := exec.Command(nano, "serve", "-c", filepath.Join(dir, "nano.toml"))
 	cmd.Env = append(os.Environ(), "STATE_DIRECTORY="+filepath.Join(dir, "state"), "NANO_SOCKET="+socket)
-	log := new(screen)
+	log := new(await.Log)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -51,11 +52,11 @@ func TestWritesDuringReloads(t *testing.T) {
 		stop(socket)
 		_ = cmd.Wait() // the first generation, which has ended
 		if t.Failed() {
-			t.Logf("%s", log.b.String())
+			t.Logf("%s", log)
 		}
 	})
 	client := admin.NewClient(socket)
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(await.Deadline); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := client.Status(t.Context()); err == nil {
 			break
 		} else if time.Now().After(end) {
@@ -84,7 +85,7 @@ func TestWritesDuringReloads(t *testing.T) {
 				t.Errorf("reload: %v", err)
 			}
 			// The generation before may still take a connection or two.
-			for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(await.Deadline); ; time.Sleep(10 * time.Millisecond) {
 				s, err := client.Status(t.Context())
 				if err == nil && !pids[s.PID] {
 					pids[s.PID] = true

@@ -21,10 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nano-runtime/nano/admin"
+	"github.com/nano-runtime/nano/internal/await"
 )
-
-// patience is how long a script waits for what must come.
-const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
@@ -108,7 +106,7 @@ func awaitMain() {
 	}
 	var out []byte
 	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(await.Deadline); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		out, err = exec.Command(args[0], args[1:]...).CombinedOutput()
 		if err == nil && strings.Contains(string(out), text) {
 			fmt.Printf("%s", out)
@@ -153,7 +151,7 @@ func askMain() {
 func stopMain() { stop(os.Getenv("NANO_SOCKET")) }
 
 func stop(socket string) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Deadline)
 	defer cancel()
 	for ctx.Err() == nil {
 		s, err := admin.NewClient(socket).Status(ctx)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -11,12 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 // openTerminal makes a terminal: what is typed goes into the first, and what is shown
@@ -47,33 +46,6 @@ func openTerminal(t *testing.T) (keyboard, program *os.File) {
 	return keyboard, program
 }
 
-// screen collects what a terminal shows.
-type screen struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *screen) await(t *testing.T, text string) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		s.mu.Lock()
-		shown := s.b.String()
-		s.mu.Unlock()
-		if strings.Contains(shown, text) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%q is not shown: %q", text, shown)
-		}
-	}
-}
-
 // TestTop runs top on a terminal, presses keys, and looks whether the terminal is left as
 // it was.
 func TestTop(t *testing.T) {
@@ -97,9 +69,9 @@ func TestTop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			shown := new(screen)
+			shown := new(await.Log)
 			go io.Copy(shown, keyboard)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), await.Deadline)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, nano, "top", "--interval", "100ms", "--socket", socket)
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
@@ -107,20 +79,20 @@ func TestTop(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			shown.await(t, enterView)
-			shown.await(t, bold+"NAME")
-			shown.await(t, "apps-name-0") // six lines have room for two of them
+			shown.Await(t, enterView)
+			shown.Await(t, bold+"NAME")
+			shown.Await(t, "apps-name-0") // six lines have room for two of them
 			if _, err := io.WriteString(keyboard, "m"); err != nil {
 				t.Fatal(err)
 			}
-			shown.await(t, "apps-name-9") // which has most
+			shown.Await(t, "apps-name-9") // which has most
 			if err := test.end(keyboard, cmd.Process); err != nil {
 				t.Fatal(err)
 			}
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("top ended with %v", err)
 			}
-			shown.await(t, leaveView)
+			shown.Await(t, leaveView)
 			after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 			if err != nil {
 				t.Fatal(err)
@@ -128,10 +100,8 @@ func TestTop(t *testing.T) {
 			if *before != *after {
 				t.Errorf("the terminal was %+v, and is %+v", *before, *after)
 			}
-			shown.mu.Lock()
-			defer shown.mu.Unlock()
 			visible := strings.NewReplacer(home, "\n", "\r", "", clearBelow, "", clearRight, "", bold, "", plain, "", enterView, "", leaveView, "")
-			for line := range strings.Lines(visible.Replace(shown.b.String())) {
+			for line := range strings.Lines(visible.Replace(shown.String())) {
 				if len(line) > 61 {
 					t.Errorf("too long for the terminal: %q", line)
 				}
@@ -147,9 +117,9 @@ func TestListWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	keyboard, program := openTerminal(t)
-	shown := new(screen)
+	shown := new(await.Log)
 	go io.Copy(shown, keyboard)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Deadline)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, nano, "--socket", fakeDaemon(t), "apps", "list", "--watch")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
@@ -157,8 +127,8 @@ func TestListWatch(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	shown.await(t, home+clearBelow+"NAME")
-	shown.await(t, "apps-name-9")
+	shown.Await(t, home+clearBelow+"NAME")
+	shown.Await(t, "apps-name-9")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
