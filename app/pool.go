@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/nano-runtime/nano/isolate"
 	"time"
+
+	"github.com/nano-runtime/nano/isolate"
 )
 
 const (
