@@ -40,7 +40,7 @@ func newMetrics(o Options) http.Handler {
 		heap:        desc("app_heap_bytes", "Bytes in use on the V8 heaps of the app.", "app"),
 		reserved:    desc("app_heap_reserved_bytes", "Bytes that the V8 heaps of the app take of the process.", "app"),
 		external:    desc("app_external_bytes", "Bytes in array buffers of the app.", "app"),
-		cpu:         desc("app_cpu_seconds_total", "Time that JavaScript of the app ran.", "app"),
+		cpu:         desc("app_cpu_seconds_total", "Processor time that JavaScript of the app took, without loading.", "app"),
 		limits:      desc("app_limit_hits_total", "Limits hit, by kind.", "app", "limit"),
 		exceptions:  desc("app_exceptions_total", "Exceptions and unhandled rejections.", "app"),
 		coldStarts:  desc("app_cold_starts_total", "Isolates made.", "app"),

@@ -31,8 +31,8 @@ const (
 	abandonAfter = 4 * time.Second
 	// runawayNice is the priority of a thread whose run was given up (setpriority(2)).
 	runawayNice = 10
-	// stuckAfter is how long a run may have its turn whatever it takes: it may wait for a
-	// thread of V8's that is no more.
+	// stuckAfter is how long a run may have its turn and take no processor time: it may wait
+	// for a thread of V8's that is no more.
 	stuckAfter = 15 * time.Second
 	// loadCPU is what evaluating a module may take: much is compiled then, once.
 	loadCPU = 2 * time.Second
@@ -48,6 +48,17 @@ type watch struct {
 	start time.Duration // the thread's processor time when the slice began
 	ended time.Time
 	spent time.Duration // the thread's processor time when the slice was told to end
+
+	moved   time.Duration // the thread's processor time when it was last seen to grow
+	movedAt time.Time
+}
+
+// isStuck reports whether a run that has had its turn for since takes no processor time.
+func (w *watch) isStuck(spent, since time.Duration, now time.Time) bool {
+	if spent > w.moved || w.movedAt.IsZero() {
+		w.moved, w.movedAt = spent, now
+	}
+	return min(since, now.Sub(w.movedAt)) > stuckAfter
 }
 
 // runaway is a thread that a run has taken along: the run was given up, and goes on.
@@ -140,12 +151,13 @@ func (s *Scheduler) inspect(i *Isolate, now time.Time) (r runaway, gone bool) {
 	} else if i.Busy() < youth {
 		limit = max(limit, youngCPU)
 	}
+	stuck := w.isStuck(spent, since, now)
 	var found Memory
 	i.living(func() {
 		switch {
 		case i.cell.why() != whyNone: // the heap limit or Close ended it
 			w.ended, w.spent = now, spent
-		case spent-w.start > limit || since > stuckAfter:
+		case spent-w.start > limit || stuck:
 			w.ended, w.spent = now, spent
 			i.cell.terminate(whyCPU)
 		case since > checkAfter:
@@ -201,13 +213,17 @@ func nanoPark(id C.ulong, reason *C.char) {
 //export nanoYield
 func nanoYield(id C.ulong, took C.long) C.int {
 	i := cgo.Handle(id).Value().(*Isolate)
-	if i.born.Load() && i.opts.Scheduler.yield(i, time.Duration(took)) {
-		return 1
+	if !i.born.Load() || !i.opts.Scheduler.yield(i, time.Duration(took)) {
+		return 0
 	}
-	return 0
+	if !i.isLoading() {
+		i.busy.Add(int64(took))
+	}
+	return 1
 }
 
-// threadCPU is the processor time of a thread of this process; 0 where it is gone. The clock's number is made as clock_getcpuclockid(3) makes it.
+// threadCPU is the processor time of a thread of this process; 0 where it is gone. The
+// clock's number is made as clock_getcpuclockid(3) makes it.
 func threadCPU(thread int) time.Duration {
 	const perThread, schedClock = 4, 2
 	var t unix.Timespec

@@ -75,7 +75,7 @@ type Isolate struct {
 	alive  sync.Mutex
 	ended  bool
 	memory atomic.Pointer[Memory]
-	// busy is the time that JavaScript ran, in ns of wall clock.
+	// busy is the processor time that JavaScript took, in ns, but for loading.
 	busy     atomic.Int64
 	usual    atomic.Int64 // how long JavaScript takes for a message, on average, in ns of wall clock
 	measured int64        // busy when the memory was last measured; the loop's own
@@ -296,7 +296,7 @@ func (i *Isolate) leave() { go i.run() }
 // running ago.
 func (i *Isolate) Memory() Memory { return *i.memory.Load() }
 
-// Busy is for how long JavaScript has run in this isolate, all in all.
+// Busy is how much processor time JavaScript has taken in this isolate after loading.
 func (i *Isolate) Busy() time.Duration { return time.Duration(i.busy.Load()) }
 
 // Close ends what runs and gives the isolate back. It doesn't wait. unstarted are requests

@@ -75,7 +75,8 @@ func (i *Isolate) tick(block func()) bool {
 	started := time.Now()
 	st, begun := i.cell.tick(batch, i.ticks, budget)
 	took := int64(time.Since(started))
-	busy := i.busy.Add(took)
+	ran := i.cell.took()
+	busy := i.busy.Add(int64(ran))
 	i.usual.Store(i.usual.Load() + (took/int64(max(taken, 1))-i.usual.Load())/4)
 	if st == ok && (took > measureLong || busy-i.measured > measureEvery) {
 		i.measured = busy
@@ -84,7 +85,7 @@ func (i *Isolate) tick(block func()) bool {
 			st = terminated
 		}
 	}
-	i.opts.Scheduler.release(i, i.cell.took())
+	i.opts.Scheduler.release(i, ran)
 	if i.abandoned.Load() { // it came back after all
 		i.lose(Loss{Cause: LostAbandoned, Detail: notEnded, Blame: i.cell.slice().blame})
 		runtime.LockOSThread() // the guard has lowered the thread's priority
