@@ -85,9 +85,6 @@ func (s *server) reloadAll(q *request) (*reply, error) {
 		}
 		return nil, e
 	}
-	if o == nil {
-		return &reply{status: http.StatusAccepted, value: map[string]string{"detail": "the new generation serves; GET /admin/status tells more"}}, nil
-	}
 	if err := o.Err(); err != nil {
 		return nil, &Error{Type: TypeReload, Status: http.StatusUnprocessableEntity, Detail: err.Error(), Problems: o.Problems}
 	}

@@ -143,7 +143,11 @@ func (o *Outcome) Summary() string {
 	case n > 1:
 		parts = append(parts, fmt.Sprintf("%d problems in the configuration", n))
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) > 0:
+	case len(o.Notes) > 0:
+		return "see the notes"
+	default:
 		return "no apps"
 	}
 	return strings.Join(parts, ", ")

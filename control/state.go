@@ -222,11 +222,13 @@ func (s *stateDir) write(r record) error {
 	return os.Rename(path+".new", path)
 }
 
-// successor is what the process that has taken over made of its start; nil where there
+// successor is what the process that has taken over made of its start; a note where there
 // is no way to tell.
 func (s *stateDir) successor(ctx context.Context) (*Outcome, error) {
 	if s.path == "" || !s.owned {
-		return nil, nil
+		o := newOutcome(time.Now(), "")
+		o.Notes = append(o.Notes, "the new generation serves; without a state directory that can be written, only nano status tells what became of the apps")
+		return o, nil
 	}
 	// It has the lock from its beginning until it has left its record.
 	if err := s.lock(ctx); err == nil {

@@ -16,9 +16,10 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "check",
 		Usage: "say all that is wrong in the configuration",
-		Description: "Reads the configuration as the daemon would, and starts nothing. Prints every problem\n" +
-			"as file:line:column: what is wrong, and what would be right; or, where there is none,\n" +
-			"the hosts and their apps.",
+		Description: "Reads the configuration, and starts nothing. Prints every problem as file:line:column:\n" +
+			"what is wrong, and what would be right; or, where there is none, the hosts and their\n" +
+			"apps. It reads as its user, who may see other files than the daemon's does, and doesn't\n" +
+			"compile the apps' code.",
 		Flags:        []cli.Flag{configFlag(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
