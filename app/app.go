@@ -187,6 +187,14 @@ func (a *App) lost(r *release, l isolate.Loss, requestID string) {
 	}
 }
 
+// lossText is what those get whose request went with an isolate.
+func lossText(l isolate.Loss) string {
+	if l.Cause == isolate.LostEvicted {
+		return "the server has no room for the app's memory\n"
+	}
+	return "the app hit its " + lossLimit(l).String() + " limit\n"
+}
+
 func lossLimit(l isolate.Loss) limit {
 	switch l.Cause {
 	case isolate.LostMemory, isolate.LostParked, isolate.LostEvicted:

@@ -246,7 +246,7 @@ func (w *worker) lost(l isolate.Loss) {
 	}
 	w.rel.app.lost(w.rel, l, blamed)
 	for id, c := range calls {
-		c.onLost("the app hit its "+lossLimit(l).String()+" limit\n", unread[id])
+		c.onLost(lossText(l), unread[id])
 	}
 }
 

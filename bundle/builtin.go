@@ -57,7 +57,7 @@ var instead = map[string]string{
 	"string_decoder": "use TextDecoder",
 	"tls":            "an app can't open sockets; use fetch",
 	"worker_threads": "the app's limits say how many isolates it runs in",
-	"zlib":           "use CompressionStream and DecompressionStream",
+	"zlib":           `an app can't compress; let a proxy do it, or bring a package such as "fflate"`,
 }
 
 const (
