@@ -124,6 +124,7 @@ func (s *server) start() {
 	exited := make(chan error, 1)
 	s.first, s.exited = cmd.Process, exited
 	go func() { exited <- cmd.Wait() }()
+	s.t.Cleanup(func() { _ = cmd.Process.Kill() }) // of a test that failed; it may be gone
 	s.until("it serves", time.Minute, func() error {
 		_, err := s.status()
 		return err
