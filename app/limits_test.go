@@ -127,6 +127,27 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// White space costs no more than the time to read it, wherever a client puts it.
+func TestLongWhiteSpace(t *testing.T) {
+	h := start(t, one("", `
+addEventListener("error", () => {});
+export default { async fetch(request) {
+  const { searchParams } = new URL(request.url);
+  reportError(new Error("unknown key " + searchParams.get("q")));
+  try { new Headers({ "x-a": searchParams.get("q") }); } catch {}
+  const form = await request.formData();
+  return new Response(form.get("a"));
+} }`))
+	long := strings.Repeat(" ", 15_000)
+	for range 3 {
+		r := h.request("POST", "test", "/?q=a"+strings.Repeat("+", 15_000)+"b%0Ac", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nyes\r\n--b--\r\n"))
+		r.Header.Set("Content-Type", "multipart/form-data;"+long+"boundary=b")
+		if res, body := h.do(r); res.StatusCode != 200 || body != "yes" {
+			t.Fatalf("got %d %q", res.StatusCode, body)
+		}
+	}
+}
+
 // TestFailedAppsLeaveOthersAlone: one that can't load answers 503, the rest serve.
 func TestFailedAppsLeaveOthersAlone(t *testing.T) {
 	h := newHost(t, `

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -253,6 +255,64 @@ export default {
 	}
 	conn.Close()
 	seen("cancel")
+}
+
+// The length of an upstream's body is not that of what the app makes of it.
+func TestChangedBody(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5")
+		_, _ = io.WriteString(w, "hello")
+	}))
+	t.Cleanup(upstream.Close)
+	h := start(t, one(`egress = ["127.0.0.1"]
+env = { UPSTREAM = "`+upstream.URL+`" }`, `
+const twice = () => new TransformStream({ transform(chunk, to) { to.enqueue(chunk); to.enqueue(chunk.slice()); } });
+export default { async fetch(request, env) {
+  const res = await fetch(env.UPSTREAM);
+  if (request.url.endsWith("/same")) return new Response(res.body, res);
+  return new Response(res.body.pipeThrough(twice()), res);
+} }`))
+	for target, want := range map[string]string{"/same": "5 hello", "/twice": "-1 hellohello"} {
+		if res, body := h.do(h.request("GET", "test", target, nil)); fmt.Sprint(res.ContentLength, " ", body) != want {
+			t.Errorf("%s: got %d %q, want %s", target, res.ContentLength, body, want)
+		}
+	}
+}
+
+// A message comes with the stores, and for the request, of who sent it.
+func TestMessagesKeepTheirRequest(t *testing.T) {
+	h := start(t, one("", `
+import { AsyncLocalStorage } from "node:async_hooks";
+const user = new AsyncLocalStorage();
+let go, here = 0;
+const all = new Promise((resolve) => { go = resolve; });
+export default { fetch(request) {
+  const name = new URL(request.url).pathname;
+  return user.run(name, () => new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port2.onmessage = () => { console.log("for " + name); resolve(new Response(user.getStore())); };
+    all.then(() => port1.postMessage("x"));
+    if (++here === 2) go();
+  }));
+} }`))
+	bodies := make(chan string, 2)
+	for _, target := range []string{"/a", "/b"} {
+		go func() {
+			r := h.request("GET", "test", target, nil)
+			r.Header.Set("X-Request-Id", "of"+target[1:])
+			_, body := h.do(r)
+			bodies <- target + " " + body
+		}()
+	}
+	got := []string{<-bodies, <-bodies}
+	slices.Sort(got)
+	if d := cmp.Diff([]string{"/a /a", "/b /b"}, got); d != "" {
+		t.Error(d)
+	}
+	ids := regexp.MustCompile(`msg="for /(.)".* request_id=(\S+)`).FindAllStringSubmatch(h.log.String(), -1)
+	if len(ids) != 2 || ids[0][2] == ids[1][2] {
+		t.Errorf("both lines have one request's id: %q", ids)
+	}
 }
 
 // A client that doesn't wait for a cold start is no failure of the app's.

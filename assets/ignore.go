@@ -62,24 +62,31 @@ func ignores(rules []rule, name string) bool {
 	return false
 }
 
+// matches takes no more steps than there are pairs of a pattern's part and a name's: where
+// something doesn't match, only what the last "**" stands for can be made longer.
 func matches(pattern, parts []string) bool {
-	for i, p := range pattern {
-		if p == "**" {
-			for j := range len(parts) - i + 1 {
-				if matches(pattern[i+1:], parts[i+j:]) {
-					return i+1 < len(pattern) || j > 0
-				}
+	i, j := 0, 0
+	star, from := -1, 0 // where the last "**" is, and what it stands for ends
+	for j < len(parts) {
+		if i < len(pattern) && pattern[i] == "**" {
+			star, from = i, j
+			i++
+			continue
+		}
+		if i < len(pattern) {
+			if ok, _ := path.Match(pattern[i], parts[j]); ok {
+				i, j = i+1, j+1
+				continue
 			}
+		}
+		if star < 0 {
 			return false
 		}
-		if i >= len(parts) {
-			return false
-		}
-		if ok, _ := path.Match(p, parts[i]); !ok {
-			return false
-		}
+		from++
+		i, j = star+1, from
 	}
-	return len(pattern) == len(parts)
+	// A "**" at the end is everything inside, and not the folder itself.
+	return i == len(pattern)
 }
 
 // readRules reads the folder's own list of what isn't to be served.

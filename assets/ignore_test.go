@@ -49,6 +49,14 @@ func TestIgnores(t *testing.T) {
 	}
 }
 
+// What an app ignores costs no more for many stars than for one.
+func TestManyStars(t *testing.T) {
+	rules := parseRules([]string{strings.Repeat("**/", 20) + "z"})
+	if name := strings.Repeat("a/", 1000); ignores(rules, name+"b") || !ignores(rules, name+"z") {
+		t.Error("the end of the name doesn't count")
+	}
+}
+
 func TestIgnore(t *testing.T) {
 	srv, _ := site(t, Options{Ignore: []string{"/index.js", "node_modules/"}}, map[string]string{
 		".assetsignore":      "private/\n*.map\n!index.js\n",

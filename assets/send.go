@@ -118,6 +118,9 @@ func (a *reply) send(w http.ResponseWriter, r *http.Request) {
 		}
 		h[name] = values
 	}
+	if r.Method == http.MethodHead && len(r.Header["Range"]) > 0 {
+		r = withoutRange(r)
+	}
 	length := []string{strconv.FormatInt(a.size, 10)}
 	if !isConditional(r) {
 		h["Content-Length"] = length
@@ -141,6 +144,16 @@ func (a *reply) send(w http.ResponseWriter, r *http.Request) {
 	} else {
 		http.ServeContent(w, r, "", a.modified, bytes.NewReader(a.body))
 	}
+}
+
+// withoutRange is r for methods that know no ranges (RFC 9110, 14.2); http.ServeContent
+// answers HEAD with 206.
+func withoutRange(r *http.Request) *http.Request {
+	c := *r
+	c.Header = r.Header.Clone()
+	c.Header.Del("Range")
+	c.Header.Del("If-Range")
+	return &c
 }
 
 func isConditional(r *http.Request) bool {

@@ -99,7 +99,8 @@ methods.addListener = methods.on
 methods.removeListener = methods.off
 Object.assign(EventEmitter.prototype, methods)
 
-const signalError = (signal) => new DOMException("The operation was aborted", { name: "AbortError", cause: signal.reason })
+const signalError = (signal) =>
+  Object.assign(new Error("The operation was aborted", { cause: signal.reason }), { name: "AbortError", code: "ABORT_ERR" })
 
 const once = (emitter, name, { signal } = {}) =>
   new Promise((resolve, reject) => {

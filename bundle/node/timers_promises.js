@@ -2,7 +2,7 @@ const after = (ms, value, { signal } = {}) =>
   new Promise((resolve, reject) => {
     const aborted = () => {
       globalThis.clearTimeout(timer)
-      reject(new DOMException("The operation was aborted", { name: "AbortError", cause: signal.reason }))
+      reject(Object.assign(new Error("The operation was aborted", { cause: signal.reason }), { name: "AbortError", code: "ABORT_ERR" }))
     }
     const timer = globalThis.setTimeout(() => {
       signal?.removeEventListener("abort", aborted)

@@ -5,6 +5,7 @@ const custom = Symbol.for("nodejs.util.promisify.custom")
 
 export const promisify = (fn) => {
   if (fn[custom]) return fn[custom]
+  if (fn === globalThis.setTimeout) return (ms, value) => new Promise((resolve) => fn(resolve, ms, value))
   return function (...args) {
     return new Promise((resolve, reject) => {
       fn.call(this, ...args, (error, value) => (error ? reject(error) : resolve(value)))
@@ -50,8 +51,12 @@ const show = (value, depth, seen) => {
       return String(value)
   }
   if (value === null) return "null"
+  if (typeof value[inspect.custom] === "function" && !seen.includes(value)) {
+    const shown = value[inspect.custom](depth, {}, inspect)
+    if (shown !== value) return typeof shown === "string" ? shown : show(shown, depth, [...seen, value])
+  }
   if (value instanceof Error) return value.stack ?? String(value)
-  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()
   if (value instanceof RegExp) return String(value)
   if (seen.includes(value)) return "[Circular]"
   const name = value.constructor?.name ?? "[Object: null prototype]"
@@ -72,7 +77,18 @@ export const inspect = (value, options) => {
 inspect.custom = Symbol.for("nodejs.util.inspect.custom")
 inspect.defaultOptions = {}
 
-export const format = (first, ...rest) => {
+const json = (value) => {
+  try {
+    return String(JSON.stringify(value))
+  } catch (error) {
+    if (error instanceof TypeError) return "[Circular]"
+    throw error
+  }
+}
+
+export const format = (...args) => {
+  if (!args.length) return ""
+  const [first, ...rest] = args
   let text = ""
   if (typeof first === "string" && !rest.length) return first
   if (typeof first === "string") {
@@ -82,13 +98,13 @@ export const format = (first, ...rest) => {
       const arg = rest.shift()
       switch (verb) {
         case "%d":
-          return String(Number(arg))
+          return typeof arg === "symbol" ? "NaN" : String(Number(arg))
         case "%i":
           return String(parseInt(arg, 10))
         case "%f":
           return String(parseFloat(arg))
         case "%j":
-          return JSON.stringify(arg)
+          return json(arg)
         case "%c":
           return ""
         case "%s":

@@ -3,7 +3,7 @@
 import { isObject, needArguments, shape } from "../lib/idl.js";
 import { native } from "../native.js";
 import { Body, readAll } from "./body.js";
-import { HeaderList } from "./headers.js";
+import { HeaderList, ownText } from "./headers.js";
 import { isRequest, makeState, requestState } from "./request.js";
 import { Response, ResponseState, isResponse, responseState } from "./response.js";
 
@@ -56,17 +56,27 @@ function lifetime({ status, list }) {
   }
   if (directives.has("no-store") || directives.has("no-cache") || directives.has("private")) return 0;
   const age = directives.get("s-maxage") ?? directives.get("max-age");
-  if (age !== undefined) return /^\d+$/.test(age) ? Math.min(Number(age), 2 ** 31) : 0;
+  if (age !== undefined) return /^\d+$/.test(age) ? Math.max(0, Math.min(Number(age), 2 ** 31) - ageOf(list)) : 0;
   const expires = list.get("expires");
   if (expires !== null) return Math.max(0, (Date.parse(expires) - Date.now()) / 1000) || 0;
   return LIFETIMES[status] ?? 0;
+}
+
+// ageOf is how many seconds old a response was when it came (RFC 9111, 4.2.3).
+function ageOf(list) {
+  const age = list.get("age") ?? "";
+  const date = Date.parse(list.get("date") ?? "");
+  return Math.max(/^\d+$/.test(age) ? Number(age) : 0, (Date.now() - date) / 1000 || 0);
 }
 
 // varying is the request's values of the headers that the response was chosen by; undefined where that can't be known.
 function varying(request, response) {
   const names = (response.list.get("vary") ?? "").toLowerCase().split(",").map((name) => name.trim());
   if (names.includes("*")) return undefined;
-  return names.filter((name) => name !== "").map((name) => [name, request.list.get(name)]);
+  return names.filter((name) => name !== "").map((name) => {
+    const value = request.list.get(name);
+    return [name, value === null ? null : ownText(value)];
+  });
 }
 
 function readRequest(input) {
@@ -94,7 +104,7 @@ export class Cache {
     const entry = this.#usable(state, options) ? find(this.#key(state)) : undefined;
     if (entry === undefined || entry.varying.some(([name, value]) => state.list.get(name) !== value)) return undefined;
     const list = new HeaderList(entry.pairs.slice(), undefined);
-    list.set("age", `${Math.floor((Date.now() - entry.stored) / 1000)}`);
+    list.set("age", `${Math.floor(entry.age + (Date.now() - entry.stored) / 1000)}`);
     list.immutable = true;
     let body = null;
     if (entry.bytes !== null) {
@@ -126,10 +136,11 @@ export class Cache {
     const pairs = list.pairs.slice();
     const bytes = body === null ? null : await wholeBody(body);
     if (bytes === undefined) return; // too large
-    const size = OVERHEAD + asked.url.length + list.text.length + (bytes === null ? 0 : bytes.byteLength);
+    const size = OVERHEAD + asked.url.length + list.text.length + statusText.length +
+      chosenBy.reduce((sum, [name, value]) => sum + name.length + (value?.length ?? 0), 0) + (bytes === null ? 0 : bytes.byteLength);
     const stored = Date.now();
     add(this.#key(asked), {
-      status, statusText, url, pairs, bytes, size, stored, varying: chosenBy, expires: stored + seconds * 1000,
+      status, statusText, url, pairs, bytes, size, stored, age: ageOf(list), varying: chosenBy, expires: stored + seconds * 1000,
     });
   }
 

@@ -1,10 +1,10 @@
 // Headers of the Fetch standard. A list that came from Go stays one flat string until somebody looks into it.
 import { isObject, iterable, needArguments, shape } from "../lib/idl.js";
+import { trim } from "./mime.js";
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const CLEAN_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 const FORBIDDEN_IN_VALUE = /[\0\r\n]/;
-const SURROUNDING_SPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g;
 
 // Header names as apps write them → lower case: a name is checked once. Bounded, as apps may make names up.
 const knownNames = new Map();
@@ -22,20 +22,25 @@ export function byteString(value, what) {
   return s;
 }
 
+// ownText is a copy. V8 keeps a part of a string together with the whole, here all of a request's headers.
+export function ownText(s) {
+  return JSON.parse(JSON.stringify(s));
+}
+
 export function headerName(name) {
   const known = knownNames.get(name);
   if (known !== undefined) return known;
   const s = byteString(name, "a header's name");
   if (!TOKEN.test(s)) throw new TypeError(`${JSON.stringify(s)} is not a valid header name`);
   const lower = s.toLowerCase();
-  if (knownNames.size < MAX_KNOWN_NAMES && s.length <= MAX_KNOWN_LENGTH) knownNames.set(s, lower);
+  if (knownNames.size < MAX_KNOWN_NAMES && s.length <= MAX_KNOWN_LENGTH) knownNames.set(ownText(s), ownText(lower));
   return lower;
 }
 
 export function headerValue(value, name) {
   let s = `${value}`;
   if (CLEAN_VALUE.test(s)) return s;
-  s = byteString(s, `the value of the header ${name}`).replace(SURROUNDING_SPACE, "");
+  s = trim(byteString(s, `the value of the header ${name}`));
   if (FORBIDDEN_IN_VALUE.test(s)) {
     throw new TypeError(`${JSON.stringify(s)} is not a valid value of the header ${name}`);
   }
@@ -71,6 +76,13 @@ export class HeaderList {
   get text() {
     if (this.#text === undefined) this.#text = this.#pairs.length === 0 ? "" : this.#pairs.join("\n") + "\n";
     return this.#text;
+  }
+
+  textWithout(name) {
+    if (!this.has(name)) return this.text;
+    const copy = this.copy();
+    copy.delete(name);
+    return copy.text;
   }
 
   #changing() {
@@ -170,8 +182,9 @@ export class HeaderList {
       if (!isObject(pair) || typeof pair[Symbol.iterator] !== "function") {
         throw new TypeError("headers: each item of the sequence must be a pair of name and value");
       }
-      const [name, value, ...more] = pair;
-      if (value === undefined || more.length > 0) {
+      const items = [...pair];
+      const [name, value] = items;
+      if (items.length !== 2) {
         throw new TypeError("headers: each item of the sequence must be a pair of name and value");
       }
       const lower = headerName(name);

@@ -1,6 +1,7 @@
 // The kernel hands each message from Go to whom it concerns, and answers the requests.
 import { native } from "../native.js";
 import { assets } from "./assets.js";
+import { RemoteBody } from "./body.js";
 import { onError, onResult } from "./calls.js";
 import { enter } from "./context.js";
 import { ExecutionContext } from "./execution.js";
@@ -84,7 +85,9 @@ function respond(record, response) {
     native.post(RESPOND, record.id, state.status, state.headerText, source);
     return finish(record);
   }
-  native.post(RESPOND, record.id, state.status, state.headerText, true);
+  // What an app's stream will hold nobody knows: a Content-Length, copied from the response that was changed, may be wrong.
+  const headers = source instanceof RemoteBody ? state.headerText : state.list.textWithout("content-length");
+  native.post(RESPOND, record.id, state.status, headers, true);
   record.pump = new Pump(record, source);
   record.pump.run();
 }

@@ -93,6 +93,11 @@ function isSpace(c) {
   return c === " " || c === "\t" || c === "\n" || c === "\r";
 }
 
-function trim(text) {
-  return text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+// trim takes HTTP white space off both ends. Not a regular expression: /[ ]+$/ takes the square of a run's length.
+export function trim(text) {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text[start])) start++;
+  while (end > start && isSpace(text[end - 1])) end--;
+  return text.slice(start, end);
 }

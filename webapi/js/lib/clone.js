@@ -184,7 +184,7 @@ class Cloner {
         const values = [...container];
         container.clear();
         for (const value of values) container.add(this.#settled(value));
-      } else if (bytesOf(container) === undefined) {
+      } else if (!(container instanceof PendingView) && bytesOf(container) === undefined) {
         for (const key of Object.keys(container)) {
           const settled = this.#settled(container[key]);
           if (settled !== container[key]) container[key] = settled;

@@ -22,7 +22,7 @@ export class DOMException {
 
   get name() { return this.#name; }
   get message() { return this.#message; }
-  get code() { return codes[this.#name] ?? 0; }
+  get code() { return Object.hasOwn(codes, this.#name) ? codes[this.#name] : 0; }
 
   static {
     isDOMException = (value) => typeof value === "object" && value !== null && #name in value;

@@ -1,3 +1,5 @@
+import { currentFrame, enter } from "../core/context.js";
+import { setTimeout } from "../core/timers.js";
 import { cloneAndMove, transferable } from "./clone.js";
 import { DOMException } from "./domexception.js";
 import { trust } from "./event.js";
@@ -56,14 +58,16 @@ export class MessagePort extends EventTarget {
   }
 
   #enqueue(message) {
-    this.#queue.push(message);
+    this.#queue.push({ message, frame: currentFrame() });
     if (this.#started) deliverLater(this);
   }
 
   static {
     deliver = (port) => {
-      const message = port.#queue.shift();
-      if (message !== undefined) dispatch(port, trust(new MessageEvent("message", message)));
+      const next = port.#queue.shift();
+      if (next === undefined) return;
+      enter(next.frame); // of the request, with the stores, that sent it
+      dispatch(port, trust(new MessageEvent("message", next.message)));
     };
     pair = (a, b) => {
       a.#other = b;

@@ -45,7 +45,9 @@ function position(error) {
   } catch {
     // A getter that throws has no position.
   }
-  const found = typeof stack === "string" ? /\(?([^\s()]+):(\d+):(\d+)\)?$/m.exec(stack) : null;
+  // The message comes first, and may be long: an expression that looks for places in it takes the square of that.
+  const line = typeof stack === "string" ? stack.split("\n").find((line) => line.startsWith("    at ") && line.length < 4096) : undefined;
+  const found = line === undefined ? null : /\(?([^\s()]+):(\d+):(\d+)\)?$/.exec(line);
   if (found === null) return { filename: "", lineno: 0, colno: 0 };
   return { filename: found[1], lineno: Number(found[2]), colno: Number(found[3]) };
 }

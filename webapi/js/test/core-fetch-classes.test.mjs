@@ -5,6 +5,7 @@ import { cases } from "./cases.mjs";
 cases("Headers", [
   [`[...new Headers({ B: "2", a: "1" })]`, [["a", "1"], ["b", "2"]]],
   [`[...new Headers([["x", "1"], ["X", "2"], ["x", ""]])]`, [["x", "1, 2, "]]],
+  [`[...new Headers([["x", undefined]])]`, [["x", "undefined"]]],
   [`[...new Headers(new Map([["x", "1"]]))]`, [["x", "1"]]],
   [`[...new Headers([["set-cookie", "b=1"], ["a", "0"], ["Set-Cookie", "a=1"]])]`,
     [["a", "0"], ["set-cookie", "b=1"], ["set-cookie", "a=1"]]],

@@ -159,6 +159,11 @@ test("FormData", () => {
   assert.equal(Object.prototype.toString.call(form.entries()), "[object FormData Iterator]");
 });
 
+test("what is moved with a view of it", () => {
+  assert.equal(run(`{ const u8 = new Uint8Array([1, 2, 3]); structuredClone(u8, { transfer: [u8.buffer] }).join(); }`), "1,2,3");
+  assert.equal(run(`{ const view = new DataView(new Uint8Array([7, 8]).buffer, 1); structuredClone({ view }, { transfer: [view.buffer] }).view.getUint8(0); }`), 8);
+});
+
 test("structuredClone", async (t) => {
   await t.test("values", () => {
     for (const value of [undefined, null, true, 5, -0, NaN, 10n, "x"]) assert.ok(Object.is(structuredClone(value), value));
@@ -222,6 +227,12 @@ test("MessageChannel", () => {
   assert.deepEqual(late, ["early", "late"]);
   assert.throws(() => port1.postMessage(1, [inner.port2]), { name: "DataCloneError" });
   assert.throws(() => port1.postMessage(() => {}), { name: "DataCloneError" });
+  const bytes = run(`new Uint8Array([4, 5])`);
+  let data;
+  port2.onmessage = (event) => { data = event.data; };
+  port1.postMessage(bytes, [bytes.buffer]);
+  turn();
+  assert.equal(data.join(), "4,5");
   port1.close();
   port2.postMessage("nobody");
   assert.equal(turn(), 0);

@@ -229,6 +229,7 @@ test("DOMException", () => {
   assert.ok(error instanceof run("Error"));
   assert.deepEqual(Object.keys(error), []);
   assert.equal(DOMException.ABORT_ERR, 20);
+  assert.equal(new DOMException("m", "constructor").code, 0);
   assert.deepEqual([new DOMException().name, new DOMException().message], ["Error", ""]);
   assert.equal(Object.prototype.toString.call(error), "[object DOMException]");
   assert.equal(new DOMException("", "Mine").code, 0);
