@@ -340,11 +340,17 @@ func (s *serving) end() {
 		limit = defaultDrain
 	}
 	deadline := time.Now().Add(limit)
-	s.within(deadline, "drain", func(ctx context.Context) error {
-		admin := make(chan error, 1)
-		go func() { admin <- s.admin.Drain(ctx, grace) }()
-		return errors.Join(s.front.Drain(ctx, grace), <-admin)
+	// Who asked for a new generation is to have the answer, however little time requests get.
+	answers := deadline
+	if at := time.Now().Add(closeTimeout); at.After(answers) {
+		answers = at
+	}
+	var draining sync.WaitGroup
+	draining.Go(func() {
+		s.within(answers, "drain the admin socket", func(ctx context.Context) error { return s.admin.Drain(ctx, grace) })
 	})
+	s.within(deadline, "drain", func(ctx context.Context) error { return s.front.Drain(ctx, grace) })
+	draining.Wait()
 	// The generation before may still drain: a service manager that sees this process
 	// end takes it down.
 	s.within(deadline, "wait for the generation before", s.d.upgrader.WaitForParent)

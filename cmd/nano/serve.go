@@ -167,7 +167,7 @@ func (s *server) service(o config.Server) daemon.Service {
 			s.control.Close()
 			return s.set.Close(ctx)
 		},
-		DrainTimeout: o.DrainTimeout,
+		DrainTimeout: max(o.DrainTimeout, 1), // 0 is the daemon's own default
 	}
 }
 
