@@ -166,6 +166,7 @@ func (f *appFiles) assets(s setting[string]) string {
 	case !inside(f.root, path) || err == nil && !inside(realPath(f.root), realPath(path)):
 		f.problem(s.at, "assets %q is outside of root %q, and no app may serve what isn't its own; move the folder into root", s.value, f.root)
 	case errors.Is(err, fs.ErrNotExist):
+		f.read = append(f.read, path) // it may come
 		f.problem(s.at, "assets %q does not exist in %s; create the folder (is the app built?), or correct the path", s.value, f.root)
 	case errors.Is(err, errNoFolder):
 		f.problem(s.at, "assets %q is no folder; name the folder of the static files", s.value)

@@ -37,6 +37,7 @@ func (f *appFiles) entry(s *appSettings, assets, wrangler string) string {
 	if assets != "" {
 		return ""
 	}
+	f.read = append(f.read, filepath.Join(f.root, "src")) // where one may come to
 	tried = append(tried, "index.{ts,tsx,js,jsx,mjs}", "src/index.{ts,tsx,js,jsx,mjs}")
 	hint := ""
 	if found := f.wranglerFile(); found != "" && wrangler == "" {
@@ -98,7 +99,10 @@ func (f *appFiles) packageEntry(assets string) (entry string, tried []string, ok
 		}
 		tried = append(tried, fmt.Sprintf("%s (package.json's %q)", s.value, key))
 		if entry == "" {
-			entry = f.resolveModule(s.value, assets)
+			if entry = f.resolveModule(s.value, assets); entry == "" && inside(f.root, filepath.Join(f.root, s.value)) {
+				main := filepath.Join(f.root, s.value)
+				f.read = append(f.read, main, filepath.Dir(main)) // where it may come to
+			}
 		}
 	}
 	f.problems = append(f.problems, d.problems...)

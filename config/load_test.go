@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+
+	"github.com/nano-runtime/nano/internal/await"
 )
 
 var update = flag.Bool("update", false, "write what is got into testdata as what is wanted")
@@ -320,5 +323,27 @@ func BenchmarkLoad(b *testing.B) {
 		if c, err := Load(options(dir)); err != nil || len(c.Apps) != apps {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLargePackageJSON: an app's own files don't keep the others waiting.
+func TestLargePackageJSON(t *testing.T) {
+	load := func(items int) error {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "nano.toml"), "[apps.one]\nhosts=[\"one.test\"]\nroot=\"app\"\n")
+		writeFile(t, filepath.Join(dir, "app/index.js"), "")
+		writeFile(t, filepath.Join(dir, "app/package.json"), `{"x":[0`+strings.Repeat(",0", items)+`]}`)
+		_, err := Load(Options{Path: filepath.Join(dir, "nano.toml")})
+		return err
+	}
+	began := time.Now()
+	if err := load(500_000); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > await.Deadline { // it takes a second, or with the square of its length five minutes
+		t.Errorf("it took %s", took)
+	}
+	if err := load(600_000); err == nil || !strings.Contains(err.Error(), "package.json:1:1: the file can't be read: it is longer than 1MiB") {
+		t.Errorf("got %v", err)
 	}
 }

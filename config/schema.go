@@ -354,6 +354,10 @@ func (d *decoder) plain(n *node, key string) (value any, ok bool) {
 // that someone has put there by mistake.
 func (d *decoder) secrets(n *node, key, dir string) map[string]setting[SecretRef] {
 	secrets := make(map[string]setting[SecretRef])
+	if n.kind != table {
+		d.problem(n.at, `%s is no table; write one, such as { DB_URL = "credential:blog-db" }`, key)
+		return nil
+	}
 	for _, m := range d.table(n, key, `{ DB_URL = "credential:blog-db" }`) {
 		value, _ := m.value.value.(string)
 		if m.value.kind != text {

@@ -40,30 +40,44 @@ func ReadApp(stateDir, name string) (*Draft, error) {
 // WriteApp writes an app to the state directory, so that whatever happens there
 // is either what was or all of the new one. Load the configuration with it
 // first: what doesn't load can't be served. Writes must not run at once.
-func WriteApp(stateDir string, draft *Draft) (err error) {
-	path, err := statePath(stateDir, draft.name)
+func WriteApp(stateDir string, draft *Draft) error {
+	commit, _, err := StageApp(stateDir, draft)
 	if err != nil {
 		return err
 	}
-	defer func() {
+	return commit()
+}
+
+// StageApp is the first part of WriteApp, which takes the room on disk; commit is the
+// second. discard drops what was not committed.
+func StageApp(stateDir string, draft *Draft) (commit func() error, discard func(), err error) {
+	path, err := statePath(stateDir, draft.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	explain := func(err error) error {
 		if err != nil {
 			err = fmt.Errorf("cannot write app %q: %w", draft.name, err)
 		}
-	}()
+		return err
+	}
 	dir := filepath.Dir(path)
 	if err := makeFolder(dir); err != nil {
-		return err
+		return nil, nil, explain(err)
 	}
 	// A temporary file of a killed write is overwritten by the next one, and
 	// its dot keeps Load from reading it.
 	temp := filepath.Join(dir, "."+draft.name+".toml.new")
 	if err := writeSynced(temp, draft.TOML()); err != nil {
-		return errors.Join(err, removeIfThere(temp))
+		return nil, nil, explain(errors.Join(err, removeIfThere(temp)))
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return errors.Join(err, removeIfThere(temp))
+	commit = func() error {
+		if err := os.Rename(temp, path); err != nil {
+			return explain(errors.Join(err, removeIfThere(temp)))
+		}
+		return explain(syncDir(dir))
 	}
-	return syncDir(dir)
+	return commit, func() { _ = removeIfThere(temp) }, nil
 }
 
 // RemoveApp removes an app from the state directory. If there is none of that

@@ -100,6 +100,11 @@ func (n *node) describe() string {
 type lines struct {
 	data   []byte
 	starts []int // offset of the first byte of each line
+
+	// Where at was last asked for, from which it counts on: else a document on one line
+	// takes the square of its length.
+	known  position
+	offset int
 }
 
 func newLines(data []byte) *lines {
@@ -115,7 +120,12 @@ func newLines(data []byte) *lines {
 func (l *lines) at(offset int) position {
 	offset = max(0, min(offset, len(l.data)))
 	line := sort.SearchInts(l.starts, offset+1) // the first line that begins behind it
-	return position{line, utf8.RuneCount(l.data[l.starts[line-1]:offset]) + 1}
+	from, column := l.starts[line-1], 1
+	if l.known.line == line && l.offset <= offset {
+		from, column = l.offset, l.known.column
+	}
+	l.known, l.offset = position{line, column + utf8.RuneCount(l.data[from:offset])}, offset
+	return l.known
 }
 
 // withoutBOM cuts off the byte order mark that some editors put first.

@@ -49,10 +49,14 @@ func (f *appFiles) wrangler(s *appSettings) (with *appSettings, path string, ok 
 	return with, path, true
 }
 
+// maxAppFile bounds the size in bytes of package.json and wrangler's files: they are an
+// app's, and read while everybody waits, to about fifty times their size in memory.
+const maxAppFile = 1 << 20
+
 // document reads and parses a file that others own. It returns a table, or nil
 // after a problem that leaves nothing to go by.
 func (d *decoder) document(path string) *node {
-	data, err := readFile(path, maxFile)
+	data, err := readFile(path, maxAppFile)
 	if err != nil {
 		d.problem(position{1, 1}, "the file can't be read: %s", reason(err))
 		return nil
