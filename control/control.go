@@ -53,6 +53,7 @@ type Controller struct {
 	server config.Server // in force in this process
 	turn   chan struct{} // holds one token: whoever has it may change things
 	stop   chan struct{} // closed by Close
+	served chan struct{} // closed by Serving
 
 	closing  sync.Once
 	watching sync.WaitGroup
@@ -79,7 +80,7 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 	if opts.Load == nil {
 		opts.Load = config.Load
 	}
-	c := &Controller{opts: opts, log: opts.Log, began: time.Now(), turn: make(chan struct{}, 1), stop: make(chan struct{})}
+	c := &Controller{opts: opts, log: opts.Log, began: time.Now(), turn: make(chan struct{}, 1), stop: make(chan struct{}), served: make(chan struct{})}
 	state, err := openState(ctx, opts.Config.StateDir, opts.Log)
 	if err != nil {
 		return nil, err
@@ -172,7 +173,18 @@ func (c *Controller) Serving() {
 	if err := c.state.own(c.snapshot()); err != nil {
 		c.log.Warn("cannot write to the state directory: versions will start anew", "error", err)
 	}
+	close(c.served)
 	c.watchFiles()
+}
+
+// serves reports whether Serving has been called.
+func (c *Controller) serves() bool {
+	select {
+	case <-c.served:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close ends the watching of files, and all subscriptions, when the change under way is
@@ -195,6 +207,13 @@ var ErrHandedOver = errors.New("a newer generation has taken over")
 // change runs do when it is its turn, and as the only one on the state directory. What
 // has begun is brought to its end, whatever becomes of those who asked for it.
 func (c *Controller) change(ctx context.Context, do func(ctx context.Context) error) error {
+	select {
+	case <-c.served: // until then it has the lock, and the older generation the right
+	case <-ctx.Done():
+		return fmt.Errorf("the start took too long: %w", ctx.Err())
+	case <-c.stop:
+		return ErrHandedOver
+	}
 	select {
 	case c.turn <- struct{}{}:
 	case <-ctx.Done():

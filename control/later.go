@@ -142,7 +142,7 @@ func (c *Controller) noteLast() {
 	c.later.mu.Lock()
 	due := c.later.due
 	c.later.mu.Unlock()
-	if !due {
+	if !due || !c.serves() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noteAfter)

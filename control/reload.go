@@ -38,7 +38,7 @@ func (c *Controller) reload(ctx context.Context, by string, names []string) *Out
 	o.Notes = append(o.Notes, c.serverNotes(cfg.Server)...)
 	c.settle(o)
 	c.leave()
-	c.watchAgain()
+	c.watchAgain(began)
 	return o
 }
 
@@ -119,6 +119,9 @@ func (c *Controller) ask(ctx context.Context, by string) error {
 	return c.change(ctx, func(context.Context) error {
 		r := c.snapshot()
 		r.By = by
-		return c.state.write(r)
+		if err := c.state.write(r); err != nil { // a full disk keeps nobody from a new generation
+			c.log.Warn("cannot write to the state directory who asks for a new generation", "error", err)
+		}
+		return nil
 	})
 }

@@ -153,12 +153,35 @@ func (s *stateDir) lock(ctx context.Context) error {
 	if s.owned {
 		owner, err := os.ReadFile(f.Name())
 		if err == nil && string(owner) != s.self {
+			if lives(owner) {
+				_ = f.Close()
+				return ErrHandedOver
+			}
+			// Somebody removed the file, or tried another nano on this directory.
+			err = s.sign(f)
+		}
+		if err != nil {
 			_ = f.Close()
-			return ErrHandedOver
+			return fmt.Errorf("cannot lock the state directory: %w", err)
 		}
 	}
 	s.held = f
 	return nil
+}
+
+// sign makes this process the owner. The file is never empty between.
+func (s *stateDir) sign(f *os.File) error {
+	if _, err := f.WriteAt([]byte(s.self), 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(s.self)))
+}
+
+// lives reports whether the process that signed is still there.
+func lives(owner []byte) bool {
+	var pid int
+	_, err := fmt.Sscan(string(owner), &pid)
+	return err == nil && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 // flock waits for the lock of a file. The kernel takes it back from who dies.
@@ -195,10 +218,7 @@ func (s *stateDir) own(r record) error {
 	if s.held == nil {
 		return fmt.Errorf("%s is missing, or not this user's to write", s.path)
 	}
-	if err := s.held.Truncate(0); err != nil {
-		return err
-	}
-	if _, err := s.held.WriteAt([]byte(s.self), 0); err != nil {
+	if err := s.sign(s.held); err != nil {
 		return err
 	}
 	s.owned = true

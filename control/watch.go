@@ -48,10 +48,11 @@ func (c *Controller) watchFiles() {
 	})
 }
 
-// watchAgain watches what the apps are made of now.
-func (c *Controller) watchAgain() {
+// watchAgain watches what the apps are made of now. Of what is new among that, changes
+// since the moment at which it began to be read count.
+func (c *Controller) watchAgain(since time.Time) {
 	if w := c.watcher.Load(); w != nil {
-		w.set(c, time.Now())
+		w.set(c, since)
 	}
 }
 
@@ -130,7 +131,7 @@ func (c *Controller) refresh(ctx context.Context, conf bool, names []string) {
 		c.settle(o)
 		c.leave()
 	}
-	c.watchAgain()
+	c.watchAgain(began)
 }
 
 // sources are the paths that apps are made of, and whose they are.

@@ -1,6 +1,8 @@
 package control_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,4 +128,69 @@ func TestWatchTouched(t *testing.T) {
 	if before.By != "test" {
 		t.Errorf("the outcome before was by %q", before.By)
 	}
+}
+
+// TestChangeWhileLoading: what changes between the bundling of an app and its serving is
+// not lost.
+func TestChangeWhileLoading(t *testing.T) {
+	started, goOn := make(chan struct{}, 9), make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		started <- struct{}{}
+		<-goOn
+	}))
+	t.Cleanup(upstream.Close)
+	w := watched(t)
+	w.write(`
+-- slow/index.js --
+import { n } from "./lib/n.js"
+await fetch("` + upstream.URL + `")
+export default { fetch: () => new Response("slow " + n) }
+-- slow/lib/n.js --
+export const n = 1
+`)
+	go func() {
+		<-started
+		w.write("-- slow/lib/n.js --\nexport const n = 2\n")
+		close(goOn)
+	}()
+	w.put(draft(t, "slow", `{"hosts": ["slow.test"], "root": %q, "egress": ["127.0.0.1"]}`, filepath.Join(w.dir, "slow")))
+	w.awaitAnswer("slow.test", "200 slow 2")
+}
+
+// TestEntryComesLater: an app without an entry is loaded when there is one, wherever it
+// was looked for.
+func TestEntryComesLater(t *testing.T) {
+	w := &world{t: t, dir: t.TempDir(), log: new(await.Log)}
+	w.write(strings.Replace(files, "watch = false", "watch = true", 1) + `
+-- etc/apps.d/later.toml --
+[apps.src]
+hosts = ["src.test"]
+root = "../../src"
+[apps.main]
+hosts = ["main.test"]
+root = "../../main"
+[apps.assets]
+hosts = ["assets.test"]
+root = "../../assets"
+assets = "dist/public"
+-- src/src/README --
+-- main/package.json --
+{"main": "dist/app.js"}
+-- main/dist/README --
+-- assets/dist/README --
+`)
+	w.open(false)
+	w.c.Serving()
+	w.want("src.test", "503 the app is not available")
+	w.write(`
+-- src/src/index.js --
+export default { fetch: () => new Response("src") }
+-- main/dist/app.js --
+export default { fetch: () => new Response("main") }
+-- assets/dist/public/index.html --
+assets
+`)
+	w.awaitAnswer("src.test", "200 src")
+	w.awaitAnswer("main.test", "200 main")
+	w.awaitAnswer("assets.test", "200 assets")
 }

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nano-runtime/nano/app"
@@ -46,7 +49,13 @@ func (e *LoadError) Unwrap() error { return e.Err }
 
 // ETag tells apart what an app was configured as.
 func ETag(a config.App) string {
-	return tag(fmt.Sprintf("%#v %#v", a.Origin.File, settings(a)))
+	s := settings(a)
+	var refs strings.Builder // %#v of a reference blots it out
+	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
+		fmt.Fprintf(&refs, "%q=%q:%q ", name, a.Secrets[name].Kind, a.Secrets[name].Value)
+	}
+	s.Secrets, s.Egress = nil, nil // %#v of an address has a pointer of this process
+	return tag(fmt.Sprintf("%#v %#v %s %s", a.Origin.File, s, refs.String(), a.Egress))
 }
 
 // ListETag does that for all apps.
@@ -160,11 +169,23 @@ func (c *Controller) put(ctx context.Context, draft *config.Draft, by string) (*
 	if err := clash(next, a); err != nil {
 		return nil, err
 	}
-	change := c.set.Try(ctx, next, by)
+	// What can go wrong on disk does so before anything runs.
+	commit, discard, err := config.StageApp(c.opts.Config.StateDir, draft)
+	if err != nil {
+		return nil, err
+	}
+	defer discard()
+	var force []string
+	if now := c.set.App(name); now != nil {
+		if _, problem := now.State(); problem != nil {
+			force = append(force, name) // it could not be loaded as it is: try again
+		}
+	}
+	change := c.set.Try(ctx, next, by, force...)
 	if err := change.Failed[name]; err != nil {
 		return nil, &LoadError{name, err}
 	}
-	if err := config.WriteApp(c.opts.Config.StateDir, draft); err != nil {
+	if err := commit(); err != nil {
 		c.set.Renew(ctx, c.Config(), "rollback")
 		return nil, err
 	}
@@ -177,7 +198,7 @@ func (c *Controller) done(began time.Time, by string, next *config.Config, chang
 	o := c.outcome(began, by, change)
 	c.settle(o)
 	c.leave()
-	c.watchAgain()
+	c.watchAgain(began)
 	return o
 }
 
@@ -219,12 +240,11 @@ func (c *Controller) Remove(ctx context.Context, name string, expect Expect, by 
 		if err := c.mayWrite(name, expect); err != nil {
 			return err
 		}
-		next := c.without(name)
-		change = c.set.Try(ctx, next, by)
 		if err := config.RemoveApp(c.opts.Config.StateDir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			c.set.Renew(ctx, c.Config(), "rollback")
 			return err
 		}
+		next := c.without(name)
+		change = c.set.Try(ctx, next, by)
 		o = c.done(began, by, next, change)
 		return nil
 	})
