@@ -132,7 +132,10 @@ func (c *Client) Logs(ctx context.Context, name string, q LogQuery, each func(jo
 	}
 }
 
-func appPath(name string) string { return "/admin/apps/" + url.PathEscape(name) }
+// appPath is an app's path for any name: a dot would make some of them other paths.
+func appPath(name string) string {
+	return "/admin/apps/" + strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+}
 
 func ifMatch(etag string) map[string]string {
 	if etag == "" {

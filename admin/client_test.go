@@ -62,7 +62,7 @@ func TestClientRequests(t *testing.T) {
 		want string
 	}{
 		{"apps", func(c *Client) error { _, err := c.Apps(t.Context()); return err }, "GET /admin/apps"},
-		{"app", func(c *Client) error { _, err := c.App(t.Context(), "a/../b"); return err }, "GET /admin/apps/a%2F..%2Fb"},
+		{"app", func(c *Client) error { _, err := c.App(t.Context(), "a/../b"); return err }, "GET /admin/apps/a%2F%2E%2E%2Fb"},
 		{"add", func(c *Client) error { _, err := c.Add(t.Context(), []byte("{}")); return err }, "POST /admin/apps application/json {}"},
 		{"put", func(c *Client) error { _, err := c.Put(t.Context(), "a", []byte("{}"), "77"); return err }, `PUT /admin/apps/a "77" application/json {}`},
 		{"put anyway", func(c *Client) error { _, err := c.Put(t.Context(), "a", []byte("{}"), ""); return err }, "PUT /admin/apps/a application/json {}"},

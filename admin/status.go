@@ -85,7 +85,8 @@ func (s *server) reloadAll(q *request) (*reply, error) {
 		}
 		return nil, e
 	}
-	if err := o.Err(); err != nil {
+	// With apps that failed all the rest was applied: the outcome has them.
+	if err := o.Err(); err != nil && len(o.Failed) == 0 {
 		return nil, &Error{Type: TypeReload, Status: http.StatusUnprocessableEntity, Detail: err.Error(), Problems: o.Problems}
 	}
 	return &reply{value: o}, nil

@@ -95,20 +95,20 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 		if v.Kind() == slog.KindDuration {
 			text = v.Duration().Round(10 * time.Microsecond).String()
 		}
-		fmt.Fprintf(&rest, " %s%s=%s%s", s.dim, printable(key), s.end, quoted(text))
+		fmt.Fprintf(&rest, " %s%s=%s%s", s.dim, Printable(key), s.end, quoted(text))
 	})
 
 	var sb strings.Builder
 	sb.WriteString(s.dim + r.Time.Format(s.clock) + s.end + " ")
 	sb.WriteString(h.levelName(r.Level) + " ")
 	if app != "" {
-		sb.WriteString(s.appName + printable(app) + s.end + ": ")
+		sb.WriteString(s.appName + Printable(app) + s.end + ": ")
 	}
 	message := strings.TrimRight(r.Message, "\n")
 	if console && s.end != "" {
 		message = printableColours(message) + s.end // an app may colour its own lines
 	} else {
-		message = printable(message)
+		message = Printable(message)
 	}
 	first, more, isLong := strings.Cut(strings.ReplaceAll(message, "\n", "\n    "), "\n")
 	if !console {
@@ -146,9 +146,9 @@ func quoted(text string) string {
 	return strconv.Quote(text)
 }
 
-// printable shows control characters instead of obeying them: what an app
+// Printable shows control characters instead of obeying them: what an app
 // writes mustn't drive the operator's terminal.
-func printable(text string) string {
+func Printable(text string) string {
 	hidden := func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text
@@ -167,13 +167,13 @@ func printable(text string) string {
 
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// printableColours is printable, but for the sequences that only choose colours.
+// printableColours is Printable, but for the sequences that only choose colours.
 func printableColours(text string) string {
 	var sb strings.Builder
 	start := 0
 	for _, at := range colours.FindAllStringIndex(text, -1) {
-		sb.WriteString(printable(text[start:at[0]]) + text[at[0]:at[1]])
+		sb.WriteString(Printable(text[start:at[0]]) + text[at[0]:at[1]])
 		start = at[1]
 	}
-	return sb.String() + printable(text[start:])
+	return sb.String() + Printable(text[start:])
 }

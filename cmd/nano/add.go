@@ -112,7 +112,7 @@ func readApp(c *cli.Context) (name string, body []byte, err error) {
 			}
 			sent = nil
 		}
-		if given != "" && sent != nil && !setByFlags(c) {
+		if given == name && sent != nil && !setByFlags(c) {
 			return name, sent, nil
 		}
 	}
@@ -142,7 +142,10 @@ func readFile(c *cli.Context, file, name string) (app map[string]any, sent []byt
 		return nil, nil, err
 	}
 	if filepath.Ext(file) != ".toml" {
-		if json.Unmarshal(data, &app) != nil {
+		if err := json.Unmarshal(data, &app); err != nil {
+			if setByFlags(c) {
+				return nil, nil, fmt.Errorf("%s is no JSON object: %w", file, err)
+			}
 			// The daemon says better what is wrong with it.
 			return map[string]any{"name": cmp.Or(name, "app")}, data, nil
 		}

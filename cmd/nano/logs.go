@@ -36,13 +36,17 @@ func logsCommand() *cli.Command {
 			defer cancel()
 			q := admin.LogQuery{Follow: c.Bool("follow"), Level: strings.ToLower(c.String("level")), Lines: c.Int("lines")}
 			enc := json.NewEncoder(c.App.Writer)
-			var last time.Time
-			for {
+			var last, seen time.Time // of all lines, and of those of the processes before
+			for again := false; ; again = true {
+				seen = last
 				err := client(c).Logs(ctx, c.Args().First(), q, func(l journal.Line) error {
-					if !l.Time.After(last) {
+					// Only of what another process tells once more: lines have no order by time.
+					if again && l.Lost == 0 && !l.Time.After(seen) {
 						return nil
 					}
-					last = l.Time
+					if l.Lost == 0 && l.Time.After(last) {
+						last = l.Time
+					}
 					if c.Bool("json") {
 						return enc.Encode(l)
 					}
@@ -79,12 +83,12 @@ func logLine(l journal.Line) string {
 		return fmt.Sprintf("%s  … %d lines were lost: this reader was too slow", l.Time.Local().Format(time.DateTime), l.Lost)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-5s %s", l.Time.Local().Format("2006-01-02 15:04:05.000"), l.Level, l.Text)
+	fmt.Fprintf(&b, "%s %-5s %s", l.Time.Local().Format("2006-01-02 15:04:05.000"), l.Level, strings.ReplaceAll(journal.Printable(l.Text), "\n", "\n    "))
 	if l.RequestID != "" {
 		fmt.Fprintf(&b, " request_id=%s", l.RequestID)
 	}
 	if l.Detail != "" {
-		fmt.Fprintf(&b, " %s", l.Detail)
+		fmt.Fprintf(&b, " %s", journal.Printable(l.Detail))
 	}
 	return b.String()
 }

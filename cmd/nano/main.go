@@ -34,6 +34,9 @@ func run(ctx context.Context, args []string) int {
 	var f *failure
 	if !errors.As(err, &f) {
 		f = &failure{err: err, code: exitFailed}
+		if _, asked := err.(cli.ExitCoder); asked { // help for what there isn't
+			f = &failure{err, "see " + app.Name + " --help", exitUsage}
+		}
 	}
 	if f.err != nil {
 		fmt.Fprintln(os.Stderr, "error:", f.err)
@@ -60,15 +63,16 @@ func newApp(name string) *cli.App {
 		HideVersion:            true,
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
-		Suggest:                true,
-		Flags:                  []cli.Flag{socketFlag()},
+		// --env LIST=a,b is one variable.
+		DisableSliceFlagSeparator: true,
+		Suggest:                   true,
+		Flags:                     []cli.Flag{socketFlag()},
 		Commands: []*cli.Command{
 			serveCommand(), runCommand(), checkCommand(),
 			appsCommand(), logsCommand(), reloadCommand(), statusCommand(), topCommand(),
 			initCommand(), versionCommand(), completionCommand(), stopCommand(), bundleCommand(),
 		},
-		CommandNotFound: func(c *cli.Context, verb string) {},
-		OnUsageError:    usageError,
+		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			if verb := c.Args().First(); verb != "" {
 				return &failure{fmt.Errorf("there is no command %q", verb), "see " + c.App.Name + " --help", exitUsage}
