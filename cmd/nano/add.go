@@ -104,9 +104,15 @@ func readApp(c *cli.Context) (name string, body []byte, err error) {
 		if name == "" {
 			name = given
 		}
+		// Paths start at the folder of the file, as in the files of the configuration.
+		secrets, _ := app["secrets"].(map[string]any)
+		for name, value := range secrets {
+			if ref, _ := value.(string); ref != absoluteRef(ref, filepath.Dir(file)) {
+				secrets[name], sent = absoluteRef(ref, filepath.Dir(file)), nil
+			}
+		}
 		root, _ := app["root"].(string)
 		if root != "" && !filepath.IsAbs(root) {
-			// From the folder of the file, as in the files of the configuration.
 			if app["root"], err = filepath.Abs(filepath.Join(filepath.Dir(file), root)); err != nil {
 				return "", nil, err
 			}
@@ -192,6 +198,19 @@ func setByFlags(c *cli.Context) bool {
 	return false
 }
 
+// absoluteRef is where a secret comes from, with a file in dir named in full: the daemon
+// is in another folder.
+func absoluteRef(ref, dir string) string {
+	path, isFile := strings.CutPrefix(ref, "file:")
+	if !isFile || path == "" || filepath.IsAbs(path) {
+		return ref
+	}
+	if abs, err := filepath.Abs(filepath.Join(dir, path)); err == nil {
+		path = abs
+	}
+	return "file:" + path
+}
+
 // fromFlags adds to an app what the flags say.
 func fromFlags(c *cli.Context, app map[string]any) error {
 	for flag, key := range map[string]string{"entry": "entry", "assets": "assets", "idle": "idle"} {
@@ -226,6 +245,9 @@ func fromFlags(c *cli.Context, app map[string]any) error {
 			}
 			if pairs == nil {
 				pairs = make(map[string]any)
+			}
+			if flag == "secret" {
+				value = absoluteRef(value, ".")
 			}
 			pairs[name] = value
 			if n, err := strconv.Atoi(value); err == nil && flag == "limit" {
