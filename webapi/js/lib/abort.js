@@ -1,6 +1,6 @@
 import { DOMException } from "./domexception.js";
 import { Event, trust } from "./event.js";
-import { EventTarget, dispatch, getHandler, setHandler, watch } from "./eventtarget.js";
+import { EventTarget, dispatch, followSignals, getHandler, setHandler, watch } from "./eventtarget.js";
 import { enforceRange, eventHandler, needArguments, shape } from "./idl.js";
 
 // What the platform does with signals.
@@ -115,6 +115,7 @@ export class AbortSignal extends EventTarget {
       (signal.#algorithms ??= new Set()).add(algorithm);
       signal.#hold();
     };
+    followSignals(onAbort);
     offAbort = (signal, algorithm) => {
       if (signal.#algorithms?.delete(algorithm)) signal.#hold();
     };

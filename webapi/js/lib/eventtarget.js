@@ -12,6 +12,11 @@ export let setHandler; // (target, type, value): the attribute onTYPE
 
 let isTarget;
 
+let whenAborted; // (signal, algorithm), of abort.js, whose signals are targets
+export function followSignals(onAbort) {
+  whenAborted = onAbort;
+}
+
 export class EventTarget {
   #listeners; // type → [listener], made with the first
   #watcher;
@@ -52,7 +57,7 @@ export class EventTarget {
     // A list that is being walked must not change: dispatch takes the one that was there.
     const changed = list === undefined ? [listener] : [...list, listener];
     this.#listeners.set(type, changed);
-    listener.signal?.addEventListener("abort", () => this.#remove(type, listener), { once: true });
+    if (listener.signal !== undefined) whenAborted(listener.signal, () => this.#remove(type, listener));
     this.#watcher?.(type, changed.length);
   }
 

@@ -120,6 +120,14 @@ test("EventTarget", async (t) => {
       target.dispatchEvent(new Event("x"));
     });
     assert.deepEqual(calls, [1]);
+    const stopping = new AbortController();
+    const stopped = new EventTarget();
+    let late = 0;
+    stopping.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
+    stopped.addEventListener("x", () => late++, { signal: stopping.signal });
+    stopping.abort();
+    stopped.dispatchEvent(new Event("x"));
+    assert.equal(late, 0);
     assert.throws(() => new EventTarget().addEventListener("x", () => {}, { signal: null }), { name: "TypeError" });
   });
   await t.test("an event can't be dispatched while it is", () => {
