@@ -74,8 +74,12 @@ func runCold(ctx context.Context, l *lab) error {
 					continue
 				}
 				s, err := l.start(ctx, k, one, "")
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
 				if err != nil {
-					return err
+					l.fail(err)
+					continue
 				}
 				row.add(k, wait, millis(s.Booted))
 				s.Stop()
@@ -142,8 +146,8 @@ func runAwake(ctx context.Context, l *lab) error {
 		if err != nil {
 			return err
 		}
-		row.add(k, memory, float64(u.PSS)/1e6)
-		row.add(k, memoryApp, float64(u.PSS)/1e6/float64(len(apps)))
+		row.add(k, memory, float64(u.Alone)/1e6)
+		row.add(k, memoryApp, float64(u.Alone)/1e6/float64(len(apps)))
 	}
 	for _, k := range []stack.Kind{stack.Deno, stack.Node} {
 		if !l.here(k) {
@@ -217,7 +221,7 @@ func runKnown(ctx context.Context, l *lab) error {
 		return err
 	}
 	plan := l.plan(s, hot, w.page, shape{conns: 32}, size)
-	return l.turns(ctx, row, []*stack.Stack{s}, []load.Plan{plan}, false, 1)
+	return l.turns(ctx, []series{{row: row, plans: []load.Plan{plan}}}, []*stack.Stack{s}, 1)
 }
 
 // runReload loads a few apps evenly at a fixed rate, without and with one of them

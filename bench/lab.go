@@ -188,7 +188,10 @@ func (l *lab) runAll(ctx context.Context) error {
 			continue
 		}
 		if err := l.runWorkload(ctx, w); err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			l.fail(fmt.Errorf("%s: %w", w.name, err))
 		}
 	}
 	for _, e := range episodes() {

@@ -24,7 +24,7 @@ import (
 const serveVerb = "serve"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	err := run(ctx, os.Args[1:])
 	switch {
@@ -72,6 +72,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	writes := !*short && *only == ""
+	if writes {
+		if err := mayWrite(*out); err != nil {
+			return err
+		}
+	}
 	lab, err := newLab(ctx, size, chosen, *nano)
 	if err != nil {
 		return err
@@ -81,11 +87,26 @@ func run(ctx context.Context, args []string) error {
 	failed := lab.runAll(ctx)
 	report := lab.report(time.Since(began))
 	report.print(os.Stdout)
-	if *short || *only != "" {
-		return failed
+	if !writes || ctx.Err() != nil { // a part of it would look like the whole
+		return errors.Join(failed, ctx.Err())
 	}
 	// What was measured in half an hour isn't thrown away for what went wrong.
 	return errors.Join(failed, report.write(*out))
+}
+
+// mayWrite fails where no file can be written in dir, which would else show at the end.
+func mayWrite(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, ".bench-"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write to the folder that -out names: %w", err)
+	}
+	return nil
 }
 
 func serveNative(ctx context.Context, args []string) error {

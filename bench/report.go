@@ -54,7 +54,7 @@ It needs what building NANO needs; peers that aren't installed are left out, and
 
 ## Goals
 
-Each is the median of the ratios of single rounds, with the middle half of them in brackets.
+Each is the median of the ratios of single rounds, with the middle half of them in brackets. [performance.md](performance.md) says where the time goes.
 
 `, int(math.Ceil(r.took.Minutes())))
 	r.goals(w)
@@ -66,10 +66,10 @@ Each is the median of the ratios of single rounds, with the middle half of them 
 ## How it is measured
 
 - The same handlers (bench/handlers), bundled once by esbuild, run on all stacks; each answer is checked before anything is counted, and the status and length of every answer after that.
-- Stacks run as their manuals say for production: one process for each app of Deno and Node (on Node through @hono/node-server), nginx with kept connections to its apps, workerd with a service for each app. No stack logs requests. NANO has its defaults.
-- All stacks of a workload are up at once and get turns of %v, A B C A B C …, %d rounds after one to warm up (ten with many apps). A ratio is taken within a round, so that a machine whose speed drifts doesn't matter.
-- The load generator (bench/load) is one thread on the same machine. It sends as fast as each connection answers; and then at a fixed rate, half of what the slowest stack did, where latency counts from when a request was due, not from when it could be sent.
-- CPU time is that of all processes of a stack, from the kernel's clocks. Memory is the proportional set size of all its processes after the load.
+- Stacks run as their manuals say for production: one process for each app of Deno and Node (on Node through @hono/node-server), nginx with kept connections to its apps, workerd with a service for each app. So an app of theirs has one core, and NANO's, whose default is two isolates an app, may have both: what a request costs is in the columns of CPU. No stack logs requests. NANO has its defaults, but for access_log, watch and the egress that the upstream needs, and apps that are to sleep do so after a second.
+- All stacks of a workload are up at once and get turns of %v, A B C A B C …, in all shapes of the workload one after the other, %d rounds after one to warm up (ten with many apps). A ratio is taken within a round, so that a machine whose speed drifts doesn't matter.
+- The load generator (bench/load) is one thread on the same machine. It sends as fast as each connection answers; and then at a fixed rate, half of what the slowest stack did, where every request that was due is sent, and latency counts from when it was due, not from when it could be sent.
+- CPU time is that of all processes of a stack, from the kernel's clocks. Memory is that of all its processes after the load of all shapes; what they share with one another counts once, and what they share with other stacks in full.
 
 `, r.size.turn, r.size.rounds)
 	r.tables(w)
@@ -103,6 +103,11 @@ func metrics() []metric {
 	return []metric{throughput, wait, memoryApp, cpuTime, latency50, latency99, paced50, paced99, memory}
 }
 
+// compared reports whether a column has NANO's ratio to the others beside it.
+func compared(column int, m metric) bool {
+	return column == 0 || m == cpuTime || m == paced99
+}
+
 func (r *row) table(w io.Writer) {
 	var columns []metric
 	for _, m := range metrics() {
@@ -122,7 +127,7 @@ func (r *row) table(w io.Writer) {
 	for i, m := range columns {
 		head += " " + r.heading(m) + " |"
 		line += "---:|"
-		if i == 0 && !alone {
+		if compared(i, m) && !alone {
 			head += " NANO ÷ it |"
 			line += "---:|"
 		}
@@ -135,7 +140,7 @@ func (r *row) table(w io.Writer) {
 		fmt.Fprintf(w, "| %s |", k)
 		for i, m := range columns {
 			fmt.Fprintf(w, " %s |", number(median(r.of(k, m))))
-			if i > 0 || alone {
+			if !compared(i, m) || alone {
 				continue
 			}
 			if c, ok := compare(r.of(stack.Nano, m), r.of(k, m)); ok && k != stack.Nano {
@@ -170,6 +175,9 @@ func (r *row) heading(m metric) string {
 }
 
 func (r ratio) String() string {
+	if r.rounds == 1 {
+		return digits(r.median) + "×"
+	}
 	return fmt.Sprintf("%s× (%s–%s)", digits(r.median), digits(r.low), digits(r.high))
 }
 

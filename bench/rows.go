@@ -51,7 +51,10 @@ func (r *row) of(k stack.Kind, m metric) []float64 { return r.values[k][m] }
 
 // A ratio is the median of the ratios of single rounds, and the middle half of
 // them.
-type ratio struct{ median, low, high float64 }
+type ratio struct {
+	median, low, high float64
+	rounds            int
+}
 
 // compare divides round by round what was measured; a round in which a machine
 // stood still, and nothing was, doesn't count. ok is false if there is nothing to
@@ -66,7 +69,7 @@ func compare(a, b []float64) (r ratio, ok bool) {
 	if len(ratios) == 0 {
 		return ratio{}, false
 	}
-	return ratio{median(ratios), quantile(ratios, 0.25), quantile(ratios, 0.75)}, true
+	return ratio{median(ratios), quantile(ratios, 0.25), quantile(ratios, 0.75), len(ratios)}, true
 }
 
 func median(values []float64) float64 { return quantile(values, 0.5) }

@@ -15,15 +15,15 @@ import (
 func TestCompareTakesRatiosByRound(t *testing.T) {
 	// The machine got slower by half and half again; NANO was twice as fast all along.
 	got, ok := compare([]float64{400, 200, 100}, []float64{200, 100, 50})
-	if !ok || got != (ratio{2, 2, 2}) {
+	if !ok || got != (ratio{2, 2, 2, 3}) {
 		t.Errorf("compare is %v, %v; want 2× throughout", got, ok)
 	}
 	got, _ = compare([]float64{1, 2, 3, 4, 5}, []float64{1, 1, 1, 1, 1})
-	if got != (ratio{3, 2, 4}) {
+	if got != (ratio{3, 2, 4, 5}) {
 		t.Errorf("compare is %v; want 3, middle half from 2 to 4", got)
 	}
 	got, _ = compare([]float64{0, 3, 5}, []float64{1, 1, 0})
-	if got != (ratio{3, 3, 3}) {
+	if got != (ratio{3, 3, 3, 1}) {
 		t.Errorf("compare is %v; want 3×, without the rounds that measured nothing", got)
 	}
 	if _, ok := compare([]float64{1}, nil); ok {

@@ -35,6 +35,12 @@ func (l *lab) runWorkload(ctx context.Context, w workload) error {
 		}
 		l.logf("%s: starting %s", w.name, k)
 		s, err := l.start(ctx, k, apps, "")
+		if ctx.Err() != nil {
+			if err == nil {
+				s.Stop()
+			}
+			return ctx.Err()
+		}
 		if err != nil {
 			l.fail(err)
 			continue
@@ -47,17 +53,22 @@ func (l *lab) runWorkload(ctx context.Context, w workload) error {
 		}
 		stacks, sizes = append(stacks, s), append(sizes, size)
 	}
+	var list []series
 	for _, shape := range w.shapes {
-		row := l.newRow(w.name, shape.name, w.title+", "+shape.name)
-		plans := make([]load.Plan, len(stacks))
+		one := series{row: l.newRow(w.name, shape.name, w.title+", "+shape.name), paced: shape.paced}
 		for i, s := range stacks {
-			plans[i] = l.plan(s, apps, w.page, shape, sizes[i])
+			one.plans = append(one.plans, l.plan(s, apps, w.page, shape, sizes[i]))
 		}
-		if err := l.turns(ctx, row, stacks, plans, shape.paced, max(w.warm, 1)); err != nil {
-			return err
-		}
+		list = append(list, one)
 	}
-	return nil
+	return l.turns(ctx, list, stacks, max(w.warm, 1))
+}
+
+// A series is one shape's plans, one for each stack, and where it goes what comes of them.
+type series struct {
+	row   *row
+	plans []load.Plan
+	paced bool
 }
 
 // check asks each app with a real client, and returns the length of the answers.
@@ -113,33 +124,32 @@ func (p page) request(host string, closes bool) []byte {
 	return b.Bytes()
 }
 
-// turns loads the stacks turn by turn: first as fast as they answer, then, if
-// paced, all at the same rate, that the slowest of them can stand. warm is how many
-// times the usual time passes before the first turn that counts.
-func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans []load.Plan, paced bool, warm int) error {
+// turns loads the stacks turn by turn, all shapes in each round: first as fast as they
+// answer, then, where a shape is paced, all at the same rate, that the slowest of them can
+// stand. warm is how many times the usual time passes before the first turn that counts.
+func (l *lab) turns(ctx context.Context, list []series, stacks []*stack.Stack, warm int) error {
 	for round := -l.size.warm * warm; round < l.size.rounds; round++ {
-		for i, s := range stacks {
-			if err := l.turn(ctx, row, s, plans[i], round >= 0); err != nil {
-				return err
+		for _, one := range list {
+			for i, s := range stacks {
+				if err := l.turn(ctx, one.row, s, one.plans[i], round >= 0); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	if paced && len(stacks) > 0 {
-		row.rate = l.size.rate
-		if row.rate == 0 {
-			slowest := math.Inf(1)
-			for _, s := range stacks {
-				if rate := median(row.of(s.Kind, throughput)); rate > 0 {
-					slowest = min(slowest, rate)
-				}
-			}
-			row.rate = round2(min(max(slowest/2, 1), 1e6))
+	for _, one := range list {
+		if one.paced && len(stacks) > 0 {
+			one.row.rate = l.pace(one.row, stacks)
 		}
-		for range l.size.rounds {
+	}
+	for range l.size.rounds {
+		for _, one := range list {
 			for i, s := range stacks {
-				plan := plans[i]
-				plan.Rate = row.rate
-				if err := l.turn(ctx, row, s, plan, true); err != nil {
+				plan := one.plans[i]
+				if plan.Rate = one.row.rate; plan.Rate == 0 {
+					continue
+				}
+				if err := l.turn(ctx, one.row, s, plan, true); err != nil {
 					return err
 				}
 			}
@@ -148,13 +158,31 @@ func (l *lab) turns(ctx context.Context, row *row, stacks []*stack.Stack, plans 
 	for _, s := range stacks {
 		u, err := s.Usage()
 		if err != nil {
-			return err
+			l.fail(fmt.Errorf("%s: %w", s.Kind, err))
+			continue
 		}
-		row.add(s.Kind, memory, float64(u.PSS)/1e6)
-		l.logf("%s, %s: %-14s %8.0f/s  %6.1f µs CPU  p99 %6.0f µs", row.workload, row.shape, s.Kind,
-			median(row.of(s.Kind, throughput)), median(row.of(s.Kind, cpuTime)), median(row.of(s.Kind, latency99)))
+		for _, one := range list {
+			row := one.row
+			row.add(s.Kind, memory, float64(u.Alone)/1e6)
+			l.logf("%s, %s: %-14s %8.0f/s  %6.1f µs CPU  p99 %6.0f µs", row.workload, row.shape, s.Kind,
+				median(row.of(s.Kind, throughput)), median(row.of(s.Kind, cpuTime)), median(row.of(s.Kind, latency99)))
+		}
 	}
 	return nil
+}
+
+// pace is a rate that all stacks can stand.
+func (l *lab) pace(row *row, stacks []*stack.Stack) float64 {
+	if l.size.rate > 0 {
+		return l.size.rate
+	}
+	slowest := math.Inf(1)
+	for _, s := range stacks {
+		if rate := median(row.of(s.Kind, throughput)); rate > 0 {
+			slowest = min(slowest, rate)
+		}
+	}
+	return round2(min(max(slowest/2, 1), 1e6))
 }
 
 // turn loads one stack once.
@@ -168,7 +196,10 @@ func (l *lab) turn(ctx context.Context, row *row, s *stack.Stack, plan load.Plan
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%s: %w%s", s.Kind, err, s.Logs())
+		// It may have died: the others go on, and it has zeros from here on.
+		row.errors[s.Kind]++
+		l.fail(fmt.Errorf("%s, %s on %s: %w%s", row.workload, row.shape, s.Kind, err, s.Logs()))
+		result = new(load.Result)
 	}
 	after, err := s.CPU()
 	if err != nil {
@@ -179,7 +210,17 @@ func (l *lab) turn(ctx context.Context, row *row, s *stack.Stack, plan load.Plan
 		l.fail(fmt.Errorf("%s, %s on %s: %d of %d requests failed: %w", row.workload, row.shape, s.Kind,
 			result.Errors, result.Errors+result.Done, result.FirstError))
 	}
-	if !counts || result.Done == 0 {
+	if !counts {
+		return nil
+	}
+	if result.Done == 0 { // which keeps the rounds of all stacks together
+		columns := []metric{throughput, cpuTime, latency50, latency99}
+		if plan.Rate > 0 {
+			columns = []metric{paced50, paced99}
+		}
+		for _, m := range columns {
+			row.add(s.Kind, m, 0)
+		}
 		return nil
 	}
 	if plan.Rate > 0 {

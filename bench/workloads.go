@@ -97,7 +97,7 @@ func workloads() []workload {
 			page:   get("/some/path", exactly("Hello from /some/path\n")),
 			shapes: []shape{{name: "one app", conns: 32, hosts: 1}, {name: "all apps evenly", conns: 32}},
 			apps:   func(s size) int { return s.apps },
-			kinds:  []stack.Kind{stack.Nano, stack.WorkerdRouter},
+			kinds:  []stack.Kind{stack.Nano, stack.NginxDeno, stack.WorkerdRouter},
 			warm:   10, // each app gets a hundredth of it
 		},
 	}

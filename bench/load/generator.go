@@ -102,8 +102,12 @@ func (g *generator) run(ctx context.Context) error {
 			break
 		}
 		if now.After(g.end.Add(drainTime)) {
-			g.fail(fmt.Errorf("%d requests got no answer in %v", g.inFlight, drainTime))
-			g.result.Errors += g.inFlight - 1
+			lost := g.inFlight
+			if g.plan.Rate > 0 {
+				lost += g.unsent()
+			}
+			g.fail(fmt.Errorf("%d requests got no answer in %v", lost, drainTime))
+			g.result.Errors += lost - 1
 			break
 		}
 		n, err := g.wait(wait)
@@ -123,7 +127,19 @@ func (g *generator) run(ctx context.Context) error {
 
 // finished reports whether no more requests are to be sent.
 func (g *generator) finished(now time.Time) bool {
+	if g.plan.Rate > 0 { // what is due is sent, however late
+		return g.unsent() <= 0
+	}
 	return !now.Before(g.end) || g.plan.Count > 0 && g.sent >= g.plan.Count
+}
+
+// unsent is how many requests of a plan with a rate are still to be sent.
+func (g *generator) unsent() int {
+	all := int(g.plan.Rate * g.plan.For.Seconds())
+	if g.plan.Count > 0 {
+		all = min(all, g.plan.Count)
+	}
+	return all - g.sent
 }
 
 // send gives requests to free connections as the plan says, and returns how long

@@ -146,6 +146,27 @@ func TestRunAtARateOmitsNothing(t *testing.T) {
 	}
 }
 
+// What was due before the end is sent after it, where the server stood still then.
+func TestRunAtARateSendsWhatWasDue(t *testing.T) {
+	var n atomic.Int64
+	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 100 {
+			time.Sleep(500 * time.Millisecond)
+		}
+		io.WriteString(w, "answer")
+	})
+	result := run(t, Plan{
+		Addr: addr, Requests: [][]byte{[]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")}, Conns: 1, KeepAlive: true,
+		Rate: 1000, For: 300 * time.Millisecond, Status: 200, Body: 6,
+	})
+	if result.Done != 300 {
+		t.Fatalf("%d answers, %d errors (%v)", result.Done, result.Errors, result.FirstError)
+	}
+	if got := result.Latency.Quantile(0.9); got < 100*time.Millisecond {
+		t.Errorf("the quantile 0.9 is %v: what was due while it stood still was left out", got)
+	}
+}
+
 func TestRunNobodyListens(t *testing.T) {
 	addr := serve(t, func(http.ResponseWriter, *http.Request) {})
 	closed := netip.AddrPortFrom(addr.Addr(), 1)

@@ -58,7 +58,7 @@ func TestStartAndStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Processes != 2 || u.CPU <= 0 || u.PSS <= 0 || u.RSS < u.PSS || u.Private <= 0 {
+	if u.Processes != 2 || u.CPU <= 0 || u.PSS <= 0 || u.RSS < u.PSS || u.Private <= 0 || u.Alone < u.PSS || u.Alone > u.RSS {
 		t.Errorf("the usage is %+v; want that of the shell and its child", u)
 	}
 	if cpu, err := s.CPU(); err != nil || cpu < u.CPU {

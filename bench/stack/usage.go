@@ -18,6 +18,7 @@ type Usage struct {
 	RSS       int64         // bytes; what they share counts for each
 	PSS       int64         // bytes; what they share counts once, in parts
 	Private   int64         // bytes that no other process on the machine shares
+	Alone     int64         // bytes that it would take if no other stack ran the same programs
 }
 
 // CPU returns the processor time of all processes of the stack so far, to the
@@ -41,11 +42,18 @@ func (s *Stack) Usage() (Usage, error) {
 		return Usage{}, err
 	}
 	u := Usage{Processes: len(pids)}
+	shared := make(map[mapping]int64)
 	for _, pid := range pids {
 		u.CPU += cpuTime(pid)
 		if err := u.addMemory(pid); err != nil {
 			return Usage{}, fmt.Errorf("cannot see what process %d uses: %w", pid, err)
 		}
+		if err := addShared(shared, pid); err != nil {
+			return Usage{}, fmt.Errorf("cannot see what process %d uses: %w", pid, err)
+		}
+	}
+	for _, bytes := range shared {
+		u.Alone += bytes
 	}
 	return u, nil
 }
@@ -105,6 +113,52 @@ func (u *Usage) addMemory(pid int) error {
 			u.PSS += kb << 10
 		case "Private_Clean:", "Private_Dirty:":
 			u.Private += kb << 10
+		}
+	}
+	return nil
+}
+
+// mapping is a part of a file; without a file it is what a process has for itself, or shares
+// with those that it was forked from.
+type mapping struct {
+	pid          int // 0: a file's
+	file, offset string
+}
+
+// addShared notes how much of each mapping is in memory, of a part of a file that several
+// processes share the most that one of them has. See proc_pid_smaps(5).
+func addShared(all map[mapping]int64, pid int) error {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		return err
+	}
+	var at, own mapping
+	for line := range bytes.Lines(data) {
+		fields := strings.Fields(string(line))
+		if len(fields) >= 5 && !strings.HasSuffix(fields[0], ":") { // address, rights, offset, device, inode
+			own = mapping{pid: pid}
+			if at = own; fields[4] != "0" {
+				at = mapping{file: fields[3] + " " + fields[4], offset: fields[2]}
+			}
+			continue
+		}
+		if len(fields) != 3 {
+			continue
+		}
+		kb, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			continue
+		}
+		switch {
+		case at == own:
+			if fields[0] == "Pss:" {
+				all[own] += kb << 10
+			}
+		case strings.HasPrefix(fields[0], "Private_"):
+			all[own] += kb << 10
+		case strings.HasPrefix(fields[0], "Shared_"):
+			part := mapping{file: at.file, offset: at.offset + fields[0]}
+			all[part] = max(all[part], kb<<10)
 		}
 	}
 	return nil
