@@ -270,9 +270,11 @@ const twice = () => new TransformStream({ transform(chunk, to) { to.enqueue(chun
 export default { async fetch(request, env) {
   const res = await fetch(env.UPSTREAM);
   if (request.url.endsWith("/same")) return new Response(res.body, res);
+  if (request.url.endsWith("/clone")) { res.clone().text(); return new Response(res.body, res); }
+  if (request.url.endsWith("/cloned")) { const copy = res.clone(); res.body.cancel(); return copy; }
   return new Response(res.body.pipeThrough(twice()), res);
 } }`))
-	for target, want := range map[string]string{"/same": "5 hello", "/twice": "-1 hellohello"} {
+	for target, want := range map[string]string{"/same": "5 hello", "/clone": "5 hello", "/cloned": "5 hello", "/twice": "-1 hellohello"} {
 		if res, body := h.do(h.request("GET", "test", target, nil)); fmt.Sprint(res.ContentLength, " ", body) != want {
 			t.Errorf("%s: got %d %q, want %s", target, res.ContentLength, body, want)
 		}
@@ -345,7 +347,7 @@ export default { fetch: () => new Response("ok") };
 	cancel()
 	<-gone
 	await.That(t, "the request is over", func() bool { return h.set.App("test").Stats().InFlight == 0 })
-	goOn <- struct{}{}
+	close(goOn)
 	if status, body := h.get("test", "/"); status != 200 || body != "ok" {
 		t.Errorf("the next one got %d %q", status, body)
 	}

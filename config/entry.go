@@ -101,7 +101,10 @@ func (f *appFiles) packageEntry(assets string) (entry string, tried []string, ok
 		if entry == "" {
 			if entry = f.resolveModule(s.value, assets); entry == "" && inside(f.root, filepath.Join(f.root, s.value)) {
 				main := filepath.Join(f.root, s.value)
-				f.read = append(f.read, main, filepath.Dir(main)) // where it may come to
+				f.read = append(f.read, main)
+				if main != f.root {
+					f.read = append(f.read, filepath.Dir(main)) // where it may come to
+				}
 			}
 		}
 	}

@@ -324,11 +324,12 @@ func (s *serving) serve(ln net.Listener, serve func(net.Listener) error) {
 // service closes.
 func (s *serving) end() {
 	s.quiet()
-	grace := stopGrace
+	grace, answering := stopGrace, time.Duration(0)
 	select {
 	case <-s.d.gens.replaced:
-		// The unit lives on: only the other generation speaks for it now.
-		grace = handOverGrace
+		// The unit lives on: only the other generation speaks for it now. Who asked for it is
+		// to have the answer, however little time requests get.
+		grace, answering = handOverGrace, closeTimeout
 		go s.d.endWithSuccessor()
 	default:
 		s.d.notify.send("STOPPING=1", status("Draining"))
@@ -340,11 +341,7 @@ func (s *serving) end() {
 		limit = defaultDrain
 	}
 	deadline := time.Now().Add(limit)
-	// Who asked for a new generation is to have the answer, however little time requests get.
-	answers := deadline
-	if at := time.Now().Add(closeTimeout); at.After(answers) {
-		answers = at
-	}
+	answers := later(deadline, answering)
 	var draining sync.WaitGroup
 	draining.Go(func() {
 		s.within(answers, "drain the admin socket", func(ctx context.Context) error { return s.admin.Drain(ctx, grace) })
@@ -353,13 +350,18 @@ func (s *serving) end() {
 	draining.Wait()
 	// The generation before may still drain: a service manager that sees this process
 	// end takes it down.
-	s.within(deadline, "wait for the generation before", s.d.upgrader.WaitForParent)
+	s.within(later(deadline, time.Second), "wait for the generation before", s.d.upgrader.WaitForParent)
 	if s.svc.Close != nil {
-		if at := time.Now().Add(closeTimeout); at.After(deadline) {
-			deadline = at
-		}
-		s.within(deadline, "close", s.svc.Close)
+		s.within(later(deadline, closeTimeout), "close", s.svc.Close)
 	}
+}
+
+// later is deadline, but no earlier than in least from now on.
+func later(deadline time.Time, least time.Duration) time.Time {
+	if at := time.Now().Add(least); at.After(deadline) {
+		return at
+	}
+	return deadline
 }
 
 // endWithSuccessor ends the drain when the new generation does, by a crash: nobody accepts

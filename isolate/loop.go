@@ -76,7 +76,10 @@ func (i *Isolate) tick(block func()) bool {
 	st, begun := i.cell.tick(batch, i.ticks, budget)
 	took := int64(time.Since(started))
 	ran := i.cell.took()
-	busy := i.busy.Add(int64(ran))
+	busy := i.busy.Load()
+	if !loading {
+		busy = i.busy.Add(int64(ran))
+	}
 	i.usual.Store(i.usual.Load() + (took/int64(max(taken, 1))-i.usual.Load())/4)
 	if st == ok && (took > measureLong || busy-i.measured > measureEvery) {
 		i.measured = busy

@@ -7,10 +7,12 @@ const theirs = (key) => !deleted.has(key) && Object.hasOwn(current(), key)
 export const env = new Proxy({}, {
   get: (own, key) => (key in own ? own[key] : theirs(key) ? current()[key] : undefined),
   has: (own, key) => key in own || theirs(key),
-  set(own, key, value) {
-    own[key] = value
-    return true
+  set(own, key, value, receiver) {
+    const property = { value, writable: true, enumerable: true, configurable: true }
+    return Reflect.defineProperty(receiver === env ? own : receiver, key, property)
   },
+  defineProperty: (own, key, { value }) =>
+    Reflect.defineProperty(own, key, { value, writable: true, enumerable: true, configurable: true }),
   deleteProperty(own, key) {
     deleted.add(key)
     return delete own[key]

@@ -37,7 +37,8 @@ export const deprecate = (fn, message) => {
   }
 }
 
-const show = (value, depth, seen) => {
+// show calls inspect.custom of what has it, unless custom is false.
+const show = (value, depth, seen, custom = true) => {
   switch (typeof value) {
     case "string":
       return seen.length ? `'${value}'` : value
@@ -51,8 +52,9 @@ const show = (value, depth, seen) => {
       return String(value)
   }
   if (value === null) return "null"
-  if (typeof value[inspect.custom] === "function" && !seen.includes(value)) {
-    const shown = value[inspect.custom](depth, {}, inspect)
+  if (custom && typeof value[inspect.custom] === "function" && !seen.includes(value)) {
+    const options = { depth: depth === Infinity ? null : depth, stylize: String }
+    const shown = value[inspect.custom](depth, options, inspect)
     if (shown !== value) return typeof shown === "string" ? shown : show(shown, depth, [...seen, value])
   }
   if (value instanceof Error) return value.stack ?? String(value)
@@ -61,7 +63,7 @@ const show = (value, depth, seen) => {
   if (seen.includes(value)) return "[Circular]"
   const name = value.constructor?.name ?? "[Object: null prototype]"
   if (depth < 0) return Array.isArray(value) ? "[Array]" : `[${name}]`
-  const inner = (v) => show(v, depth - 1, [...seen, value])
+  const inner = (v) => show(v, depth - 1, [...seen, value], custom)
   const wrap = (open, parts, close) => (parts.length ? `${open} ${parts.join(", ")} ${close}` : open + close)
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return wrap("[", Array.from(value, inner), "]")
   if (value instanceof Map) return wrap(`Map(${value.size}) {`, [...value].map(([k, v]) => `${inner(k)} => ${inner(v)}`), "}")
@@ -72,7 +74,7 @@ const show = (value, depth, seen) => {
 
 export const inspect = (value, options) => {
   const quoted = typeof value === "string" ? `'${value}'` : undefined
-  return quoted ?? show(value, options?.depth === null ? Infinity : (options?.depth ?? 2), [])
+  return quoted ?? show(value, options?.depth === null ? Infinity : (options?.depth ?? 2), [], options?.customInspect !== false)
 }
 inspect.custom = Symbol.for("nodejs.util.inspect.custom")
 inspect.defaultOptions = {}
@@ -81,7 +83,7 @@ const json = (value) => {
   try {
     return String(JSON.stringify(value))
   } catch (error) {
-    if (error instanceof TypeError) return "[Circular]"
+    if (String(error).includes("circular")) return "[Circular]"
     throw error
   }
 }

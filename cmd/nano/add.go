@@ -49,7 +49,7 @@ func addCommand() *cli.Command {
 			if err := takes(c, 0, 1); err != nil {
 				return err
 			}
-			name, body, err := readApp(c)
+			name, body, file, err := readApp(c)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func addCommand() *cli.Command {
 			}
 			var refused *admin.Error
 			if errors.As(err, &refused) {
-				nameFile(refused, c.String("file"))
+				nameFile(refused, file)
 				if refused.Type == admin.TypeConflict {
 					refused.Hint = "apps add --replace"
 				}
@@ -77,8 +77,8 @@ func addCommand() *cli.Command {
 	}
 }
 
-// nameFile puts the name of a JSON file into the problems that the daemon found in it:
-// it was sent as it is.
+// nameFile puts the name of a JSON file that was sent as it is into the problems that the
+// daemon found in it.
 func nameFile(e *admin.Error, file string) {
 	if filepath.Ext(file) != ".json" {
 		return
@@ -90,15 +90,16 @@ func nameFile(e *admin.Error, file string) {
 	}
 }
 
-// readApp makes JSON of the flags, or of the file.
-func readApp(c *cli.Context) (name string, body []byte, err error) {
+// readApp makes JSON of the flags, or of the file. sentFile is the file whose text body is,
+// if it is one's.
+func readApp(c *cli.Context) (name string, body []byte, sentFile string, err error) {
 	name = c.Args().First()
 	app := make(map[string]any)
 	file := c.String("file")
 	if file != "" {
 		var sent []byte
 		if app, sent, err = readFile(c, file, name); err != nil {
-			return "", nil, err
+			return "", nil, "", err
 		}
 		given, _ := app["name"].(string)
 		if name == "" {
@@ -114,26 +115,26 @@ func readApp(c *cli.Context) (name string, body []byte, err error) {
 		root, _ := app["root"].(string)
 		if root != "" && !filepath.IsAbs(root) {
 			if app["root"], err = filepath.Abs(filepath.Join(filepath.Dir(file), root)); err != nil {
-				return "", nil, err
+				return "", nil, "", err
 			}
 			sent = nil
 		}
 		if given == name && sent != nil && !setByFlags(c) {
-			return name, sent, nil
+			return name, sent, file, nil
 		}
 	}
 	if name == "" {
-		return "", nil, &failure{errors.New("the app has no name"), "see " + helpOf(c), exitUsage}
+		return "", nil, "", &failure{errors.New("the app has no name"), "see " + helpOf(c), exitUsage}
 	}
 	if err := fromFlags(c, app); err != nil {
-		return "", nil, &failure{err, "see " + helpOf(c), exitUsage}
+		return "", nil, "", &failure{err, "see " + helpOf(c), exitUsage}
 	}
 	app["name"] = name
 	if len(app) == 1 && file == "" {
-		return "", nil, &failure{errors.New("the app has neither hosts nor a folder"), "apps add " + name + " --host HOST --root FOLDER", exitUsage}
+		return "", nil, "", &failure{errors.New("the app has neither hosts nor a folder"), "apps add " + name + " --host HOST --root FOLDER", exitUsage}
 	}
 	body, err = json.Marshal(app)
-	return name, body, err
+	return name, body, "", err
 }
 
 // readFile reads an app from a file. sent is its text where the daemon can read that.

@@ -36,11 +36,19 @@ func logsCommand() *cli.Command {
 			defer cancel()
 			q := admin.LogQuery{Follow: c.Bool("follow"), Level: strings.ToLower(c.String("level")), Lines: c.Int("lines")}
 			enc := json.NewEncoder(c.App.Writer)
-			var last, seen time.Time // of all lines, and of those of the processes before
+			var last, seen time.Time // of all lines, and of those that the same process has told before
+			pid := 0
 			for again := false; ; again = true {
-				seen = last
+				if q.Follow {
+					s, err := client(c).Status(ctx)
+					if seen = last; err != nil || s.PID != pid {
+						seen = time.Time{} // the lines of two processes have no order
+					}
+					if err == nil {
+						pid = s.PID
+					}
+				}
 				err := client(c).Logs(ctx, c.Args().First(), q, func(l journal.Line) error {
-					// Only of what another process tells once more: lines have no order by time.
 					if again && l.Lost == 0 && !l.Time.After(seen) {
 						return nil
 					}

@@ -21,6 +21,7 @@ export class Body {
     this.stream = undefined;
     this.taken = false; // the source was consumed without the stream
     this.shared = false; // the bytes of source belong to others as well
+    this.remote = source instanceof RemoteBody; // the bytes are those that Go has, and as many
   }
 
   get disturbed() {
@@ -65,6 +66,7 @@ export class Body {
   move() {
     const moved = new Body(this.source, this.type);
     moved.shared = this.shared;
+    moved.remote = this.remote;
     if (this.stream !== undefined) {
       moved.source = undefined;
       moved.stream = this.stream.pipeThrough(new TransformStream());
@@ -85,6 +87,9 @@ export class Body {
     this.source = undefined;
     copy.stream = its;
     copy.source = undefined;
+    copy.remote = this.remote;
+    streamed.set(mine, this);
+    streamed.set(its, copy);
     return copy;
   }
 }
@@ -239,7 +244,9 @@ function streamBody(stream) {
     throw new TypeError("the stream can't become a body: it was read from or is locked");
   }
   // A stream that we made of another body, as in new Response(other.body, other): what is behind it will do.
-  const body = new Body(streamed.get(stream)?.source, null);
+  const from = streamed.get(stream);
+  const body = new Body(from?.source, null);
+  body.remote = from?.remote ?? false;
   body.shared = true;
   body.stream = stream;
   return body;

@@ -66,7 +66,7 @@ function lifetime({ status, list }) {
 function ageOf(list) {
   const age = list.get("age") ?? "";
   const date = Date.parse(list.get("date") ?? "");
-  return Math.max(/^\d+$/.test(age) ? Number(age) : 0, (Date.now() - date) / 1000 || 0);
+  return Math.min(Math.max(/^\d+$/.test(age) ? Number(age) : 0, (Date.now() - date) / 1000 || 0), 2 ** 31);
 }
 
 // varying is the request's values of the headers that the response was chosen by; undefined where that can't be known.

@@ -1,7 +1,6 @@
 // The kernel hands each message from Go to whom it concerns, and answers the requests.
 import { native } from "../native.js";
 import { assets } from "./assets.js";
-import { RemoteBody } from "./body.js";
 import { onError, onResult } from "./calls.js";
 import { enter } from "./context.js";
 import { ExecutionContext } from "./execution.js";
@@ -86,7 +85,7 @@ function respond(record, response) {
     return finish(record);
   }
   // What an app's stream will hold nobody knows: a Content-Length, copied from the response that was changed, may be wrong.
-  const headers = source instanceof RemoteBody ? state.headerText : state.list.textWithout("content-length");
+  const headers = body.remote ? state.headerText : state.list.textWithout("content-length");
   native.post(RESPOND, record.id, state.status, headers, true);
   record.pump = new Pump(record, source);
   record.pump.run();
