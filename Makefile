@@ -19,7 +19,7 @@ build: generate ## bin/nano
 generate: tools $(HEADERS) $(PRELUDE) ## what the sources need before Go can compile them
 
 # V8's headers come with the Go module that has the library.
-$(HEADERS): go.mod
+$(HEADERS): go.mod | tools
 	@$(GO) mod download github.com/tommie/v8go
 	@rm -f $@; ln -sfn "$$($(GO) list -m -f '{{.Dir}}' github.com/tommie/v8go)/deps/include" $@
 
@@ -33,6 +33,8 @@ need = command -v $(1) >/dev/null || { echo "error: $(1) is missing"; echo "hint
 .PHONY: tools
 tools:
 	@command -v $(GO) >/dev/null || { echo "error: go is missing"; echo "hint: install Go 1.26 or newer: https://go.dev/doc/install"; exit 1; }
+	@# A Go from 1.21 on gets the one that go.mod names; an older one can't even read that file.
+	@cd / && case "$$($(GO) env GOVERSION)" in go1.[0-9]|go1.[0-9].*|go1.1[0-9]|go1.1[0-9].*|go1.20|go1.20.*) echo "error: this is $$($(GO) env GOVERSION)"; echo "hint: install Go 1.26 or newer: https://go.dev/doc/install"; exit 1;; esac
 	@$(call need,g++,g++,gcc-c++)
 	@$(call need,git,git,git)
 	@$(call need,node,nodejs npm,nodejs)

@@ -92,6 +92,8 @@ func TestJournal(t *testing.T) {
 		if located == 0 {
 			t.Error("no entry of the daemon's own says where in the code it comes from")
 		}
+		m.run("setpriv --reuid 4711 --regid nano --clear-groups nanod apps reload talker")
+		wantContains(t, "nanod apps show", m.run("nanod apps show talker"), "by api uid=4711")
 		wantContains(t, "nanod apps logs", m.run("nanod apps logs talker"), "an error of the app", "a remark of the app")
 	})
 }

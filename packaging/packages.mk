@@ -2,10 +2,10 @@
 # commit gives the same bytes: times come from the commit, paths are trimmed.
 # PACKAGE_VERSION=1.2.3 names another version than the tree's.
 
-PACKAGE_VERSION := $(or $(PACKAGE_VERSION),$(shell packaging/version))
+PACKAGE_VERSION := $(or $(PACKAGE_VERSION),$(shell packaging/version 2>/dev/null))
 PACKAGE_FLAGS    = -buildmode=pie -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(PACKAGE_VERSION) -extldflags "-Wl,-z,relro,-z,now"'
 STAGE            = dist/stage/$(PACKAGE_VERSION)
-COMMIT_TIME     := $(shell git log -1 --format=%ct)
+COMMIT_TIME     := $(shell git log -1 --format=%ct 2>/dev/null)
 
 # The compiler of an architecture, and the packages that have it.
 CROSS_amd64 = x86_64-linux-gnu-
@@ -13,7 +13,7 @@ CROSS_arm64 = aarch64-linux-gnu-
 CROSS_PACKAGE_amd64 = g++-x86-64-linux-gnu,gcc-c++-x86_64-linux-gnu
 CROSS_PACKAGE_arm64 = g++-aarch64-linux-gnu,gcc-c++-aarch64-linux-gnu
 # This machine's own has no prefix everywhere.
-NATIVE := $(shell $(GO) env GOHOSTARCH)
+NATIVE := $(shell $(GO) env GOHOSTARCH 2>/dev/null)
 CROSS_$(NATIVE) =
 CROSS_PACKAGE_$(NATIVE) = g++,gcc-c++
 comma := ,
