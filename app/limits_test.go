@@ -127,6 +127,27 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// What V8 copies for an app outside of its heap has the bounds of the heap, and what an app
+// puts out at once leaves room for the answer.
+func TestCopiesAndOutput(t *testing.T) {
+	h := start(t, one(`limits = { memory = "64MiB", cpu = "20s" }`, `
+export default { async fetch(request) {
+  if (request.url.endsWith("/clone")) {
+    const text = "x".repeat(5 << 20);
+    try { structuredClone(new Error("a", { cause: Array(10_000).fill(text) })); } catch (e) { return new Response(e.name); }
+  }
+  const data = new Uint8Array(1 << 20);
+  for (let n = 0; n < 100; n++) crypto.subtle.digest("SHA-1", data).catch(() => {});
+  return new Response("out");
+} }`))
+	if status, body := h.get("test", "/clone"); status != 200 || body != "DataCloneError" {
+		t.Errorf("a clone of 50 GB: got %d %q", status, body)
+	}
+	if status, body := h.get("test", "/output"); status != 200 || body != "out" {
+		t.Errorf("100 MiB for digests: got %d %q", status, body)
+	}
+}
+
 // White space costs no more than the time to read it, wherever a client puts it.
 func TestLongWhiteSpace(t *testing.T) {
 	h := start(t, one("", `

@@ -134,6 +134,7 @@ func TestValues(t *testing.T) {
 		{"headers that are a number", `return new Response("", { headers: 7 })`, 500, failed, false},
 		{"headers that are odd", `return new Response("", { headers: [["a"]] })`, 500, failed, false},
 		{"headers changed meanwhile", `const h = { get "x-a"() { delete h["x-b"]; return "1" }, "x-b": "2" }; return new Response("changed", { headers: h })`, 200, "changed", false},
+		{"an import without end", `try { await import("x".repeat(2 ** 29 - 24)) } catch (e) { return new Response(e.name) }`, 200, "TypeError", false},
 		{"a length that lies", `return new Response("true", { headers: { "content-length": "4000" } })`, 200, "true", false},
 		{"a length and chunks", `return new Response("true", { headers: { "content-length": "1", "transfer-encoding": "chunked" } })`, 200, "true", false},
 		{"a streamed length that lies", `return new Response(new Blob(["true"]).stream(), { headers: { "transfer-encoding": "gzip" } })`, 200, "true", false},

@@ -37,7 +37,7 @@ type worker struct {
 func newWorker(ctx context.Context, rel *release, b *bundle.Bundle) (*worker, error) {
 	set := rel.app.set
 	w := &worker{rel: rel, calls: make(map[uint32]*call)}
-	host := webapi.HostOptions{Fetcher: rel.fetcher, Send: w.send}
+	host := webapi.HostOptions{Fetcher: rel.fetcher, Send: w.send, Work: func(f func()) { w.isolate.Work(f) }}
 	if rel.assets != nil {
 		host.Assets = rel.assets
 	}

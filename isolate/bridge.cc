@@ -15,6 +15,9 @@ namespace {
 
 Platform* host;  // threads and task queues for V8; lives as long as the process
 
+// Of op.go.
+constexpr uint32_t kOpRespond = 1, kOpEnd = 3, kOpFail = 4, kOpDone = 7;
+
 constexpr int kMaxArgs = 16;
 constexpr uint64_t kMaxYoung = 24 << 20;
 constexpr int kKept = 4 << 20;  // bytes
@@ -23,13 +26,15 @@ constexpr int kKept = 4 << 20;  // bytes
 void Post(const FunctionCallbackInfo<Value>& info) {
   Isolate* iso = info.GetIsolate();
   nano_cell* c = Cell(iso);
-  if (c->out.size() > c->limit) {
-    iso->ThrowException(Exception::RangeError(Text(iso, "too much output at once")));
-    return;
-  }
   uint32_t op = 0, id = 0;
   Local<Context> ctx = iso->GetCurrentContext();
   if (info.Length() < 2 || !info[0]->Uint32Value(ctx).To(&op) || !info[1]->Uint32Value(ctx).To(&id)) {
+    return;
+  }
+  // What ends a request has room left: there is one of each for a request.
+  bool ends = op == kOpRespond || op == kOpEnd || op == kOpFail || op == kOpDone;
+  if (c->out.size() > (ends ? 2 * c->limit : c->limit)) {
+    iso->ThrowException(Exception::RangeError(Text(iso, "too much output at once")));
     return;
   }
   Writer w(c->out);
@@ -204,6 +209,13 @@ class Cloner : public ValueSerializer::Delegate {
     e.As<Object>()->Set(ctx, Text(iso_, "name"), Text(iso_, "DataCloneError")).FromMaybe(false);
     iso_->ThrowException(e);
   }
+  // The guard doesn't see this memory, and can't end what fills it.
+  void* ReallocateBufferMemory(void* old, size_t size, size_t* actual) override {
+    if (size > Cell(iso_)->limit) return nullptr;
+    *actual = size;
+    return realloc(old, size);
+  }
+  void FreeBufferMemory(void* p) override { free(p); }
 
  private:
   Isolate* iso_;
@@ -327,19 +339,26 @@ void OnRejection(PromiseRejectMessage m) {
   c->rejected = !c->rejection.Get(iso)->Call(iso->GetCurrentContext(), Undefined(iso), 3, args).IsEmpty() || c->rejected;
 }
 
+// Two texts in one; where that would be longer than V8's strings can be, the first.
+Local<String> Joined(Isolate* iso, const char* first, Local<String> second) {
+  Local<String> text = Text(iso, first);
+  Local<String> both = String::Concat(iso, text, second);
+  return both.IsEmpty() ? text : both;
+}
+
 MaybeLocal<Promise> OnDynamicImport(Local<Context> ctx, Local<Data>, Local<Value>, Local<String> name,
                                     Local<FixedArray>) {
   Isolate* iso = Isolate::GetCurrent();
   Local<Promise::Resolver> r;
   if (!Promise::Resolver::New(ctx).ToLocal(&r)) return MaybeLocal<Promise>();
-  Local<String> text = String::Concat(iso, Text(iso, "cannot import at run time, only what the bundler could see: "), name);
+  Local<String> text = Joined(iso, "cannot import at run time, only what the bundler could see: ", name);
   r->Reject(ctx, Exception::TypeError(text)).FromMaybe(false);
   return r->GetPromise();
 }
 
 MaybeLocal<Module> OnImport(Local<Context> ctx, Local<String> name, Local<FixedArray>, Local<Module>) {
   Isolate* iso = Isolate::GetCurrent();
-  iso->ThrowException(Exception::TypeError(String::Concat(iso, Text(iso, "cannot import "), name)));
+  iso->ThrowException(Exception::TypeError(Joined(iso, "cannot import ", name)));
   return MaybeLocal<Module>();
 }
 
@@ -621,7 +640,7 @@ int nano_tick(nano_cell* c, const uint8_t* in, size_t size, uint32_t number, uin
       }
     }
     if (status == NANO_OK && !Checkpoint(c, ctx)) status = NANO_TERMINATED;
-    if (Monotonic() > deadline) break;
+    if (Monotonic() > deadline || c->out.size() > c->limit) break;
   }
   if (status == NANO_OK) {
     Slice slice(c, 0);

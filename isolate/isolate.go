@@ -241,6 +241,16 @@ func (i *Isolate) Run(block func()) (again bool) {
 	return i.take() && i.tick(block) && i.more()
 }
 
+// Work runs what is not JavaScript, but done for it, in a turn of the app. Options.Handle
+// may call it, and nobody else: JavaScript doesn't run then.
+func (i *Isolate) Work(f func()) {
+	i.opts.Scheduler.do(i, func() time.Duration {
+		took := onThread(f)
+		i.busy.Add(int64(took))
+		return took
+	})
+}
+
 // promptTick is how long a message of a prompt isolate takes at the most.
 const promptTick = 200 * time.Microsecond
 

@@ -1,34 +1,36 @@
 package webapi
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"hash"
 
 	"github.com/nano-runtime/nano/isolate"
 )
 
-// digestAtOnce is how many bytes are hashed on the loop's goroutine: less than a goroutine's start is worth.
-const digestAtOnce = 16 << 10
+// digestSlice is how many bytes are hashed before others have their turn: half a millisecond's.
+const digestSlice = 256 << 10
 
+// digest hashes for as long as it takes; the app's JavaScript waits meanwhile, as it would for code of its own.
 func (h *Host) digest(call uint32, algorithm string, data []byte) {
-	sum := digests[algorithm]
-	if sum == nil {
+	make := digests[algorithm]
+	if make == nil {
 		h.fail(call, "NotSupportedError", "there is no digest "+algorithm)
 		return
 	}
-	if len(data) <= digestAtOnce {
-		h.send(isolate.InResult, call, isolate.Bytes(sum(data)))
-		return
+	sum := make()
+	for first := true; first || len(data) > 0; first = false {
+		n := min(len(data), digestSlice)
+		h.work(func() { sum.Write(data[:n]) })
+		data = data[n:]
 	}
-	data = bytes.Clone(data)
-	go func() { h.send(isolate.InResult, call, isolate.Bytes(sum(data))) }()
+	h.send(isolate.InResult, call, isolate.Bytes(sum.Sum(nil)))
 }
 
-var digests = map[string]func([]byte) []byte{
-	"SHA-1":   func(b []byte) []byte { s := sha1.Sum(b); return s[:] },
-	"SHA-256": func(b []byte) []byte { s := sha256.Sum256(b); return s[:] },
-	"SHA-384": func(b []byte) []byte { s := sha512.Sum384(b); return s[:] },
-	"SHA-512": func(b []byte) []byte { s := sha512.Sum512(b); return s[:] },
+var digests = map[string]func() hash.Hash{
+	"SHA-1":   sha1.New,
+	"SHA-256": sha256.New,
+	"SHA-384": sha512.New384,
+	"SHA-512": sha512.New,
 }

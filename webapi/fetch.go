@@ -363,6 +363,11 @@ func (h *Host) write(call, id uint32, data []byte) {
 		h.send(isolate.InResult, call, isolate.Bool(false))
 		return
 	}
+	if len(data) > readSize { // the platform sends slices of that; what it sends waits outside of V8's books
+		x.upload.CloseWithError(errors.New("a part of the body is too large"))
+		h.send(isolate.InResult, call, isolate.Bool(false))
+		return
+	}
 	data = bytes.Clone(data)
 	go func() {
 		_, err := x.upload.Write(data)

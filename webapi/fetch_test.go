@@ -64,6 +64,32 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// What an app replaces in the platform's prototypes gets nothing past the checks.
+func TestFetchOfTamperers(t *testing.T) {
+	var asked atomic.Bool
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked.Store(true)
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	a := handler(t, `
+		const { exec } = RegExp.prototype;
+		RegExp.prototype.exec = function (text) {
+			if (!String(text).includes("\r\n")) return exec.call(this, text);
+			return this.source.includes("0-9A-Za-z]+$") ? [text] : null; // a token, and nothing that is forbidden
+		};
+		return fetch("`+server.URL+`", { method: "GET /a HTTP/1.1\r\nHost: b\r\n\r\nGET" }).then(() => new Response("sent"), (e) => new Response(e.name));`)
+	a.check("/", "TypeError")
+	if asked.Load() {
+		t.Error("a method of several lines was sent")
+	}
+	large := handler(t, `
+		const big = new Uint8Array(4 << 20);
+		Uint8Array.prototype.subarray = () => big;
+		const body = new ReadableStream({ start(c) { c.enqueue(new Uint8Array(1 << 20)); c.close(); } });
+		return fetch("`+server.URL+`", { method: "POST", duplex: "half", body }).then(() => new Response("sent"), (e) => new Response(e.name));`)
+	large.check("/", "TypeError")
+}
+
 func TestFetchRequest(t *testing.T) {
 	server := serve(t, echo)
 	const defaults = " Accept=*/* Accept-Encoding=gzip, deflate, br User-Agent=nano"

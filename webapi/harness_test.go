@@ -77,7 +77,7 @@ func open(t testing.TB, allows func(string, netip.AddrPort) bool, assets http.Ha
 	scheduler := isolate.NewScheduler(runtime.GOMAXPROCS(0))
 	a := &app{t: t, answers: make(map[uint32]*answer)}
 	send := func(op isolate.Op, id uint32, args ...isolate.Arg) bool { return a.isolate.Send(op, id, args...) }
-	a.host = NewHost(HostOptions{Fetcher: fetcher, Assets: assets, Send: send})
+	a.host = NewHost(HostOptions{Fetcher: fetcher, Assets: assets, Send: send, Work: func(f func()) { f() }})
 	a.isolate, err = isolate.New(isolate.Options{
 		Snapshot: snap, Scheduler: scheduler, App: "test", Memory: 256 << 20, CPU: 20 * time.Second,
 		Handle: a.handle,

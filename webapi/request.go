@@ -18,6 +18,9 @@ import (
 
 // newRequest makes the request that an app asked for. header is "name\nvalue\n…"; the body is either complete or pipe.
 func newRequest(ctx context.Context, method, rawURL, header string, complete []byte, pipe io.ReadCloser) (*http.Request, error) {
+	if !isToken(method) { // JavaScript's check can be got by: RegExp.prototype.exec is the app's
+		return nil, fmt.Errorf("%q is not a valid method", method)
+	}
 	target, err := splitURL(rawURL)
 	if err != nil {
 		return nil, err
@@ -38,6 +41,12 @@ func newRequest(ctx context.Context, method, rawURL, header string, complete []b
 		r.Body = http.NoBody
 	}
 	return r.WithContext(ctx), nil
+}
+
+func isToken(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	}) < 0
 }
 
 // splitURL cuts a URL as JavaScript's URL wrote it. net/url would refuse some of those and write others anew, so path

@@ -27,6 +27,8 @@ type HostOptions struct {
 	Assets http.Handler
 	// Send gives a message to the isolate. It may be called from any goroutine and must not block.
 	Send func(op isolate.Op, id uint32, args ...isolate.Arg) bool
+	// Work runs what takes processor time in the app's turns. Handle calls it.
+	Work func(f func())
 }
 
 // Host answers the asynchronous calls of one isolate. Its methods may be called from any goroutine.
@@ -34,6 +36,7 @@ type Host struct {
 	fetcher *Fetcher
 	assets  http.RoundTripper // nil without
 	send    func(op isolate.Op, id uint32, args ...isolate.Arg) bool
+	work    func(f func())
 
 	// mu guards the fields below.
 	mu        sync.Mutex
@@ -46,7 +49,7 @@ type Host struct {
 
 // NewHost makes the host of an isolate.
 func NewHost(o HostOptions) *Host {
-	h := &Host{fetcher: o.Fetcher, send: o.Send, exchanges: make(map[uint32]*exchange)}
+	h := &Host{fetcher: o.Fetcher, send: o.Send, work: o.Work, exchanges: make(map[uint32]*exchange)}
 	if o.Assets != nil {
 		h.assets = local{o.Assets}
 	}
@@ -63,7 +66,8 @@ const (
 	opDigest     isolate.Op = 37 // call, algorithm, bytes
 )
 
-// Handle takes a call that JavaScript posted. It doesn't block, and keeps nothing of m.
+// Handle takes a call that JavaScript posted, on the goroutine of the isolate's loop. It waits for nothing but turns of
+// the app, and keeps nothing of m.
 func (h *Host) Handle(m *isolate.Message) {
 	switch m.Op {
 	case opFetch:

@@ -57,11 +57,20 @@ function start(id, method, url, headers, body) {
   } catch (error) {
     return fail(record, error);
   }
-  if (isResponse(result)) return respond(record, result);
+  if (isResponse(result)) return answer(record, result);
   Promise.resolve(result).then((value) => {
-    if (isResponse(value)) respond(record, value);
+    if (isResponse(value)) answer(record, value);
     else fail(record, new TypeError(`fetch handler returned ${kindOf(value)}, expected a Response`));
   }, (error) => fail(record, error));
+}
+
+// answer is respond for a response that may not go out: one past all limits, or that others have tampered with.
+function answer(record, response) {
+  try {
+    respond(record, response);
+  } catch (error) {
+    fail(record, error);
+  }
 }
 
 function respond(record, response) {
