@@ -121,6 +121,11 @@ func New(opts Options) (*Isolate, error) {
 			i.born.Store(true)
 			return took
 		case <-time.After(10 * time.Second):
+			go func() { // the machine may only be slow
+				<-made
+				i.cell.dispose()
+				i.handle.Delete()
+			}()
 			return 0
 		}
 	})
