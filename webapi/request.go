@@ -65,6 +65,10 @@ func splitURL(raw string) (*url.URL, error) {
 	if host == "" || strings.Contains(host, "@") {
 		return nil, fmt.Errorf("%q has no host, or a user name", raw)
 	}
+	// JavaScript's URL writes none of these; but the app may have put another in its place.
+	if strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return nil, fmt.Errorf("the path of %q can't be sent", raw)
+	}
 	path, query, hasQuery := strings.Cut(target, "?")
 	if path == "" {
 		path = "/"

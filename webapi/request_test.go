@@ -35,7 +35,7 @@ func TestSplitURL(t *testing.T) {
 			t.Errorf("splitURL(%q) is %q, %q; want %q, %q", test.raw, u.Host, u.RequestURI(), test.host, test.target)
 		}
 	}
-	for _, raw := range []string{"", "a", "file:///etc/passwd", "http:///x", "http://", "http://u@a/", "http://u:p@a/", "unix://x/"} {
+	for _, raw := range []string{"http://a/x y", "http://a/?x\u00e9", "", "a", "file:///etc/passwd", "http:///x", "http://", "http://u@a/", "http://u:p@a/", "unix://x/"} {
 		if u, err := splitURL(raw); err == nil {
 			t.Errorf("splitURL(%q) is %+v", raw, u)
 		}
