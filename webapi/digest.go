@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
+	"slices"
 
 	"github.com/nano-runtime/nano/isolate"
 )
@@ -14,16 +15,14 @@ const digestSlice = 256 << 10
 
 // digest hashes for as long as it takes; the app's JavaScript waits meanwhile, as it would for code of its own.
 func (h *Host) digest(call uint32, algorithm string, data []byte) {
-	make := digests[algorithm]
-	if make == nil {
+	begin := digests[algorithm]
+	if begin == nil {
 		h.fail(call, "NotSupportedError", "there is no digest "+algorithm)
 		return
 	}
-	sum := make()
-	for first := true; first || len(data) > 0; first = false {
-		n := min(len(data), digestSlice)
-		h.work(func() { sum.Write(data[:n]) })
-		data = data[n:]
+	sum := begin()
+	for part := range slices.Chunk(data, digestSlice) {
+		h.work(func() { sum.Write(part) })
 	}
 	h.send(isolate.InResult, call, isolate.Bytes(sum.Sum(nil)))
 }

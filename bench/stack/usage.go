@@ -52,8 +52,8 @@ func (s *Stack) Usage() (Usage, error) {
 			return Usage{}, fmt.Errorf("cannot see what process %d uses: %w", pid, err)
 		}
 	}
-	for _, bytes := range shared {
-		u.Alone += bytes
+	for _, size := range shared {
+		u.Alone += size
 	}
 	return u, nil
 }

@@ -38,7 +38,7 @@ func logsCommand() *cli.Command {
 			enc := json.NewEncoder(c.App.Writer)
 			var last, seen time.Time // of all lines, and of those that the same process has told before
 			pid := 0
-			for again := false; ; again = true {
+			for {
 				if q.Follow {
 					s, err := client(c).Status(ctx)
 					if seen = last; err != nil || s.PID != pid {
@@ -49,7 +49,7 @@ func logsCommand() *cli.Command {
 					}
 				}
 				err := client(c).Logs(ctx, c.Args().First(), q, func(l journal.Line) error {
-					if again && l.Lost == 0 && !l.Time.After(seen) {
+					if l.Lost == 0 && !l.Time.After(seen) {
 						return nil
 					}
 					if l.Lost == 0 && l.Time.After(last) {
