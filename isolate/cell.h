@@ -121,6 +121,15 @@ struct Slice {
   nano_cell* c;
 };
 
+constexpr int kMaxArgs = 16;  // of a message
+
+// Native is a function of natives.cc that the prelude gets. Their order is part of a snapshot.
+struct Native {
+  const char* name;
+  v8::FunctionCallback call;
+};
+extern const std::vector<Native> kNatives;
+
 void GuardProcess();
 void GuardIsolate(nano_cell* c);
 void NoteCode(nano_cell* c);
